@@ -1,0 +1,253 @@
+"""What can be chosen when a twin learns, and what is chosen from the data when you do not.
+
+`Recipe()` leaves everything open; `choose(recipe, facts)` closes it and says why. Flags of the shell,
+TOML files and keyword arguments are all read from the one list of fields below. Knows no PyTorch.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import tomllib
+from dataclasses import dataclass, fields, replace
+from pathlib import Path
+from typing import Annotated, Any, Self, get_args, get_type_hints
+
+from gemel.errors import RecipeError
+
+LOSSES = ("supcon", "infonce", "contrastive", "triplet", "bce")
+DISTANCES = ("cosine", "euclidean", "manhattan", "learned")
+PRECISIONS = ("fp32", "bf16", "fp16")
+MINERS = ("all", "hard", "semihard")
+TUNES = ("full", "frozen", "warmup")
+PROTOCOLS = ("open", "closed")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Recipe:
+    """Every choice of a training; None means: chosen from the data.
+
+    The help text beside each field is what `gemel train --help` prints.
+    """
+
+    # what is compared
+    size: Annotated[int | None, "side of the prepared image, in pixels"] = None
+    color: Annotated[bool | None, "keep colour; otherwise images are made grey"] = None
+    aspect: Annotated[str | None, "stretch to a square, pad to it, or crop from the middle"] = None
+
+    # the shared subnetwork
+    encoder: Annotated[str | None, "conv, residual, dense, or pretrained:NAME_OR_FOLDER (Hugging Face)"] = None
+    width: Annotated[int | None, "channels of the first block"] = None
+    depth: Annotated[int | None, "number of blocks"] = None
+    dim: Annotated[int | None, "dimensions of an embedding"] = None
+    dropout: Annotated[float, "share of features dropped before the last layer, 0 to 1"] = 0.0
+    norm: Annotated[str | None, "normalisation inside the network: batch or group"] = None
+    tune: Annotated[str, "a pretrained encoder is tuned in full, frozen, or frozen for a warmup first"] = "full"
+
+    # how embeddings are compared, and what is asked of them
+    distance: Annotated[str | None, "cosine, euclidean, manhattan or learned"] = None
+    loss: Annotated[str | None, "supcon, infonce, contrastive, triplet or bce"] = None
+    temperature: Annotated[float | None, "of supcon and infonce, in units of a typical distance"] = None
+    margin: Annotated[float | None, "of contrastive and triplet, in units of a typical distance"] = None
+    miner: Annotated[str, "which triplets of a batch teach: all, hard or semihard"] = "all"
+    soft: Annotated[bool, "triplet loss with a soft margin instead of a hinge"] = False
+
+    # which items meet in a batch
+    identities: Annotated[int | None, "identities in a batch"] = None
+    items: Annotated[int | None, "items of each identity in a batch"] = None
+    groups: Annotated[int, "groups that a batch is drawn from, for harder negatives; 0: all of them"] = 0
+    pairs: Annotated[int | None, "explicit pairs in a batch"] = None
+    same_share: Annotated[float, "share of same pairs in a batch of explicit pairs, 0 to 1"] = 0.5
+    rotations: Annotated[bool, "quarter turns of an identity count as new identities"] = False
+
+    # what may change without changing the identity
+    degrees: Annotated[float, "random rotation, up to this many degrees either way"] = 10.0
+    translate: Annotated[float, "random shift, up to this share of the side"] = 0.1
+    scale: Annotated[float, "random zoom, up to this share either way"] = 0.2
+    shear: Annotated[float, "random shear, up to this many degrees"] = 10.0
+    elastic: Annotated[float, "elastic distortion, in shares of the side; 0 is off"] = 0.0
+    flip: Annotated[bool, "mirror left and right: only when it keeps the identity"] = False
+    brightness: Annotated[float, "random brightness and contrast, up to this share"] = 0.0
+    hue: Annotated[float, "random mixing of colour channels, up to this share"] = 0.0
+    blur: Annotated[float, "random blur, up to this many pixels"] = 0.0
+    erase: Annotated[float, "random box erased, up to this share of the area"] = 0.0
+
+    # for how long, and how
+    steps: Annotated[int | None, "budget in optimiser steps"] = None
+    epochs: Annotated[float | None, "budget in passes over the training items"] = None
+    minutes: Annotated[float | None, "budget in minutes, turned into steps after a short warm-up"] = None
+    lr: Annotated[float | None, "peak learning rate"] = None
+    weight_decay: Annotated[float, "AdamW weight decay"] = 0.01
+    warmup: Annotated[float, "share of the steps over which the learning rate rises"] = 0.05
+    average: Annotated[float, "decay of the exponential average of the weights; 0 is off"] = 0.99
+    precision: Annotated[str | None, "fp32, bf16 or fp16"] = None
+    seed: Annotated[int, "same seed, same data, same machine: same model"] = 0
+
+    # what is held out
+    protocol: Annotated[str, "open: held-out identities are new; closed: their other items are"] = "open"
+    holdout: Annotated[float, "share of identities kept from training: half to stop, half to calibrate"] = 0.2
+    checks: Annotated[int, "how often the held-out identities are looked at"] = 10
+    patience: Annotated[int | None, "stop after this many checks without a better held-out EER"] = None
+
+    def __post_init__(self) -> None:
+        for name, allowed in _CHOICES.items():
+            value = getattr(self, name)
+            if value is not None and value not in allowed:
+                raise RecipeError(f"{name} = {value!r} does not exist; choose one of {', '.join(allowed)}.")
+        if sum(budget is not None for budget in (self.steps, self.epochs, self.minutes)) > 1:
+            raise RecipeError("Give the budget once: steps, epochs or minutes.")
+        for name in _POSITIVE:
+            value = getattr(self, name)
+            if value is not None and not value > 0:
+                raise RecipeError(f"{name} = {value} must be above 0.")
+        for name in ("dropout", "average", "warmup", "holdout", "same_share"):
+            if not 0 <= getattr(self, name) < 1:
+                raise RecipeError(f"{name} = {getattr(self, name)} must lie in [0, 1).")
+
+    def but(self, **choices: Any) -> Self:
+        """The same recipe with some choices changed; an unknown name is refused with the nearest one."""
+        for name in choices:
+            _known(name)
+        return replace(self, **choices)
+
+    @classmethod
+    def read(cls, path: str | Path) -> Self:
+        """A recipe from a TOML file of `name = value` lines."""
+        try:
+            values = tomllib.loads(Path(path).read_text(encoding="utf-8"))
+        except FileNotFoundError:
+            raise RecipeError(f"There is no recipe file {path}.") from None
+        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+            raise RecipeError(f"{path} is not a TOML file of `name = value` lines: {error}") from None
+        return cls().but(**{name: _typed(name, value, path) for name, value in values.items()})
+
+    def chosen(self) -> dict[str, Any]:
+        """The fields that are not None, as plain JSON values."""
+        return {name: value for name, value in dataclasses.asdict(self).items() if value is not None}
+
+    def toml(self) -> str:
+        """The recipe as a TOML file that `read` takes back."""
+        return "".join(f"{name} = {_literal(value)}\n" for name, value in self.chosen().items())
+
+
+_CHOICES = {
+    "loss": LOSSES,
+    "distance": DISTANCES,
+    "precision": PRECISIONS,
+    "miner": MINERS,
+    "tune": TUNES,
+    "protocol": PROTOCOLS,
+    "norm": ("batch", "group"),
+    "aspect": ("stretch", "pad", "crop"),
+}
+_POSITIVE = (
+    "size width depth dim temperature margin identities items pairs steps epochs minutes lr checks patience"
+).split()
+
+
+def described() -> dict[str, tuple[type, Any, str]]:
+    """Every field: its type (without None), its default, and its help text. Flags are made from this."""
+    hints = get_type_hints(Recipe, include_extras=True)
+    return {f.name: (_plain(hints[f.name]), f.default, hints[f.name].__metadata__[0]) for f in fields(Recipe)}
+
+
+def _plain(hint: Any) -> type:
+    inner = get_args(hint)[0]
+    plain: type = next((t for t in get_args(inner) if t is not type(None)), inner)
+    return plain
+
+
+def _known(name: str) -> None:
+    names = [f.name for f in fields(Recipe)]
+    if name not in names:
+        import difflib
+
+        near = difflib.get_close_matches(name, names, n=1)
+        hint = f" Did you mean {near[0]!r}?" if near else f" There are: {', '.join(names)}."
+        raise RecipeError(f"A recipe has no choice {name!r}.{hint}")
+
+
+def _typed(name: str, value: Any, path: str | Path) -> Any:
+    _known(name)
+    wanted = described()[name][0]
+    if wanted is float and isinstance(value, int) and not isinstance(value, bool):
+        return float(value)
+    if not isinstance(value, wanted) or (wanted is not bool and isinstance(value, bool)):
+        raise RecipeError(f"{path}: {name} must be {wanted.__name__}, and is {value!r}.")
+    return value
+
+
+def _literal(value: Any) -> str:
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, str):
+        return '"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"'
+    return repr(value)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Facts:
+    """What the choices depend on, measured on the training split.
+
+    Attributes:
+        modality: name of the modality.
+        items: number of training items.
+        identities: number of identities with at least two items.
+        most_items: items of the median identity among those.
+        singletons: identities with one item.
+        pairs: number of explicit pairs, 0 when there are none.
+        graded: whether the pairs carry scores.
+        side: median longer side of a sample of the images, in pixels; 0 when there are none.
+        color: whether a sample of the images has colour.
+        device: cpu, cuda or mps.
+    """
+
+    modality: str
+    items: int
+    identities: int
+    most_items: int
+    singletons: int = 0
+    pairs: int = 0
+    graded: bool = False
+    side: int = 0
+    color: bool = False
+    device: str = "cpu"
+
+
+def choose(recipe: Recipe, facts: Facts) -> Recipe:
+    """Close every choice that the recipe leaves open, from what the data is."""
+    loss = recipe.loss or ("contrastive" if facts.pairs and not facts.identities else "supcon")
+    distance = recipe.distance or ("learned" if loss == "bce" else "cosine")
+    pretrained = (recipe.encoder or "").startswith("pretrained:")
+    batch = min(recipe.identities or 64, max(2, facts.identities + facts.singletons))
+    budget_open = recipe.steps is None and recipe.epochs is None and recipe.minutes is None
+    defaults: dict[str, Any] = {
+        "loss": loss,
+        "distance": distance,
+        "encoder": "dense" if facts.modality == "vector" else "conv",
+        "width": 64,
+        "depth": 4,
+        "dim": 256,
+        "norm": "batch",
+        "temperature": 0.1,
+        "margin": 0.7 if loss == "contrastive" else 0.2,
+        "items": max(2, min(4, facts.most_items)),
+        "pairs": max(2, min(128, facts.pairs or 128)),
+        "size": _side(facts),
+        "color": facts.color,
+        "aspect": "stretch",
+        "precision": "bf16" if facts.device == "cuda" else "fp32",
+        "lr": 5e-5 if pretrained else 1e-3,
+    }
+    if budget_open:
+        defaults["steps"] = int(min(5000, max(200, 40 * facts.items / 256)))
+    open_fields = {name: value for name, value in defaults.items() if getattr(recipe, name) is None}
+    return recipe.but(**open_fields, identities=batch)
+
+
+def _side(facts: Facts) -> int:
+    """A power of two not above the images' own side, and not above what the device handles quickly."""
+    ceiling = 64 if facts.device == "cpu" else 128
+    side = 32
+    while side * 2 <= min(facts.side, ceiling):
+        side *= 2
+    return side
