@@ -1,6 +1,7 @@
 """The distances of `gemel.distances` as differentiable PyTorch kernels, tested equal to them.
 
-Always computed in float32, under mixed precision too; gradients are finite for identical rows.
+Computed in float32 under mixed precision too, in float64 where that is given; gradients are finite for
+identical rows and for zero vectors.
 """
 
 from __future__ import annotations
@@ -9,7 +10,6 @@ from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 import torch
 from torch import Tensor
-from torch.nn.functional import normalize
 
 from gemel import distances
 from gemel.errors import RecipeError
@@ -43,19 +43,29 @@ def root(square: Float[Tensor, "..."]) -> Float[Tensor, "..."]:
     return torch.where(tiny, 0.0, square.masked_fill(tiny, 1.0).sqrt())
 
 
+def wide(x: Float[Tensor, "..."]) -> Float[Tensor, "..."]:
+    """Float32 at least: half precision is widened, float64 stays."""
+    return x if x.dtype == torch.float64 else x.float()
+
+
+def unit(x: Float[Tensor, "n d"]) -> Float[Tensor, "n d"]:
+    """Every row at length 1; a zero row stays zero, with gradient 0."""
+    x = wide(x)
+    length = torch.linalg.vector_norm(x, dim=1, keepdim=True)
+    return x / length.masked_fill(length == 0, torch.inf)
+
+
 class Euclidean:
     """sqrt(sum (a - b)^2)."""
 
     name = "euclidean"
 
     def paired(self, a: Float[Tensor, "n d"], b: Float[Tensor, "n d"]) -> Float[Tensor, " n"]:
-        return root((a.float() - b.float()).square().sum(1))
+        return root((wide(a) - wide(b)).square().sum(1))
 
     def matrix(self, a: Float[Tensor, "n d"], b: Float[Tensor, "m d"]) -> Float[Tensor, "n m"]:
         with torch.autocast(a.device.type, enabled=False):
-            a, b = a.float(), b.float()
-            square = a.square().sum(1)[:, None] + b.square().sum(1) - 2 * (a @ b.T)
-            return root(square)
+            return torch.cdist(wide(a), wide(b), p=2, compute_mode="use_mm_for_euclid_dist")
 
     def typical(self, dim: int) -> float:
         return distances.distance(self.name).typical(dim)
@@ -67,27 +77,29 @@ class Manhattan:
     name = "manhattan"
 
     def paired(self, a: Float[Tensor, "n d"], b: Float[Tensor, "n d"]) -> Float[Tensor, " n"]:
-        return (a.float() - b.float()).abs().sum(1)
+        return (wide(a) - wide(b)).abs().sum(1)
 
     def matrix(self, a: Float[Tensor, "n d"], b: Float[Tensor, "m d"]) -> Float[Tensor, "n m"]:
         with torch.autocast(a.device.type, enabled=False):
-            return torch.cdist(a.float(), b.float(), p=1)
+            return torch.cdist(wide(a), wide(b), p=1)
 
     def typical(self, dim: int) -> float:
         return distances.distance(self.name).typical(dim)
 
 
 class Cosine:
-    """1 - cos(a, b)."""
+    """1 - cos(a, b); a zero vector is at distance 1 from everything but itself."""
 
     name = "cosine"
 
     def paired(self, a: Float[Tensor, "n d"], b: Float[Tensor, "n d"]) -> Float[Tensor, " n"]:
-        return (normalize(a.float()) - normalize(b.float())).square().sum(1) / 2
+        chord = (unit(a) - unit(b)).square().sum(1)
+        one_is_zero = (a == 0).all(1) ^ (b == 0).all(1)
+        return chord / 2 + one_is_zero / 2
 
     def matrix(self, a: Float[Tensor, "n d"], b: Float[Tensor, "m d"]) -> Float[Tensor, "n m"]:
         with torch.autocast(a.device.type, enabled=False):
-            return 1 - normalize(a.float()) @ normalize(b.float()).T
+            return 1 - unit(a) @ unit(b).T
 
     def typical(self, dim: int) -> float:
         return distances.distance(self.name).typical(dim)

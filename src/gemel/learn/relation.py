@@ -46,6 +46,16 @@ class Side:
             impostor_of=None if impostor_of is None else impostor_of[rows],
         )
 
+    def to(self, device: torch.device) -> Self:
+        """The same side on another device."""
+        identity, impostor_of = self.identity, self.impostor_of
+        return type(self)(
+            ids=self.ids.to(device),
+            view=self.view.to(device),
+            identity=None if identity is None else identity.to(device),
+            impostor_of=None if impostor_of is None else impostor_of.to(device),
+        )
+
 
 @dataclass(frozen=True)
 class SparsePairs:
@@ -59,6 +69,10 @@ class SparsePairs:
     value: Float[Tensor, " m"]
     graded: bool = False
     """Whether `value` is a score; otherwise it is 1 for same and 0 for different."""
+
+    def to(self, device: torch.device) -> Self:
+        """The same pairs on another device."""
+        return type(self)(self.row.to(device), self.col.to(device), self.value.to(device), self.graded)
 
 
 @dataclass(frozen=True)
@@ -102,61 +116,92 @@ class Relation:
     def shape(self) -> tuple[int, int]:
         return len(self.rows), len(self.cols)
 
+    def to(self, device: torch.device) -> Self:
+        """The same relation on another device; two equal sides stay one object."""
+        rows = self.rows.to(device)
+        cols = rows if self.cols is self.rows else self.cols.to(device)
+        pairs = None if self.pairs is None else self.pairs.to(device)
+        return type(self)(rows, cols, pairs, self.others)
+
     def block(self, rows: slice = slice(None)) -> Block:
-        """What is known between the given rows and every column."""
+        """What is known between the given rows and every column.
+
+        What is stronger comes first: equal content, then explicit pairs, then impostors, then identities,
+        and last `others`.
+        """
         side, cols = self.rows[rows], self.cols
         content = side.ids[:, None] == cols.ids
-        itself = content & (side.view[:, None] == cols.view)
-        same = content.clone()
-        different = torch.zeros_like(same)
-        if side.identity is not None and cols.identity is not None:
-            known = (side.identity[:, None] != UNKNOWN) & (cols.identity != UNKNOWN)
-            equal = side.identity[:, None] == cols.identity
-            same |= known & equal
-            different |= known & ~equal
+        same, different = _identities(side, cols)
         different |= _impostors(side, cols)
         score = self._listed(rows, same, different)
         if self.others == "different":
-            different |= ~_claimed(side, cols)
-        same &= ~itself
-        different &= ~same & ~content
-        return Block(same, different, score)
+            different |= ~(same | _reserved(side, cols) | _scored(score, same))
+        same |= content
+        same &= ~(content & (side.view[:, None] == cols.view))
+        different &= ~content
+        return Block(same, different, None if score is None else score.masked_fill(content, torch.nan))
 
     def _listed(self, rows: slice, same: Tensor, different: Tensor) -> Tensor | None:
         """Write the explicit pairs into the two masks in place; the scores, if any, are returned."""
         if self.pairs is None:
             return None
-        start, stop, _ = rows.indices(len(self.rows))
-        row, col, value = self.pairs.row, self.pairs.col, self.pairs.value
+        row, col, value = self._within(rows, self.pairs)
+        same[row, col] = (value > 0.5) & (not self.pairs.graded)
+        different[row, col] = (value <= 0.5) & (not self.pairs.graded)
+        if not self.pairs.graded:
+            return None
+        score = torch.full(same.shape, torch.nan, dtype=value.dtype, device=same.device)
+        score[row, col] = value
+        return score
+
+    def _within(self, rows: slice, pairs: SparsePairs) -> tuple[Tensor, Tensor, Tensor]:
+        """The explicit pairs whose row is asked for, by position in the block; both directions on one side."""
+        row, col, value = pairs.row, pairs.col, pairs.value
         if self.rows is self.cols:
             row, col, value = torch.cat([row, col]), torch.cat([col, row]), torch.cat([value, value])
-        inside = (row >= start) & (row < stop)
-        row, col, value = row[inside] - start, col[inside], value[inside]
-        if self.pairs.graded:
-            score = torch.full(same.shape, torch.nan, device=same.device)
-            score[row, col] = value.to(score.dtype)
-            return score
-        same[row, col] = value > 0.5
-        different[row, col] = value <= 0.5
-        return None
+        place = torch.full((len(self.rows),), -1, device=row.device)
+        asked = torch.arange(len(self.rows), device=row.device)[rows]
+        place[asked] = torch.arange(len(asked), device=row.device)
+        row = place[row]
+        inside = row >= 0
+        return row[inside], col[inside], value[inside]
+
+
+def _identities(rows: Side, cols: Side) -> tuple[Tensor, Tensor]:
+    """Same and different by identity; an impostor has none of its own."""
+    left, right = _own(rows)[:, None], _own(cols)
+    known = (left != UNKNOWN) & (right != UNKNOWN)
+    equal = left == right
+    return known & equal, known & ~equal
+
+
+def _own(side: Side) -> Tensor:
+    if side.identity is None:
+        return torch.full_like(side.ids, UNKNOWN)
+    if side.impostor_of is None:
+        return side.identity
+    return side.identity.masked_fill(side.impostor_of != UNKNOWN, UNKNOWN)
 
 
 def _impostors(rows: Side, cols: Side) -> Tensor:
     """An impostor is different from the identity it pretends to be, in either direction."""
     found = torch.zeros(len(rows), len(cols), dtype=torch.bool, device=rows.ids.device)
-    for near, far, turn in ((rows, cols, False), (cols, rows, True)):
-        if near.impostor_of is None or far.identity is None:
-            continue
-        meets = (near.impostor_of[:, None] == far.identity) & (near.impostor_of[:, None] != UNKNOWN)
-        found |= meets.T if turn else meets
+    if rows.impostor_of is not None:
+        found |= (rows.impostor_of[:, None] == _own(cols)) & (rows.impostor_of != UNKNOWN)[:, None]
+    if cols.impostor_of is not None:
+        found |= (_own(rows)[:, None] == cols.impostor_of) & (cols.impostor_of != UNKNOWN)
     return found
 
 
-def _claimed(rows: Side, cols: Side) -> Tensor:
-    """Pairs of which something is said already, or of which nothing may be assumed: an impostor against others."""
-    claimed = torch.zeros(len(rows), len(cols), dtype=torch.bool, device=rows.ids.device)
+def _reserved(rows: Side, cols: Side) -> Tensor:
+    """Pairs of which nothing may be assumed: an impostor against anything but what it claims."""
+    reserved = torch.zeros(len(rows), len(cols), dtype=torch.bool, device=rows.ids.device)
     if rows.impostor_of is not None:
-        claimed |= (rows.impostor_of != UNKNOWN)[:, None]
+        reserved |= (rows.impostor_of != UNKNOWN)[:, None]
     if cols.impostor_of is not None:
-        claimed |= cols.impostor_of != UNKNOWN
-    return claimed
+        reserved |= cols.impostor_of != UNKNOWN
+    return reserved
+
+
+def _scored(score: Tensor | None, like: Tensor) -> Tensor:
+    return torch.zeros_like(like) if score is None else ~score.isnan()

@@ -1,0 +1,49 @@
+"""Binary cross-entropy: the probability of *same* as a logistic function of the distance."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import softplus
+
+from gemel.learn.distances import Distance
+from gemel.learn.losses.base import Knows, Loss, Term
+from gemel.learn.losses.weights import weigh
+from gemel.learn.relation import Relation
+
+if TYPE_CHECKING:
+    from jaxtyping import Float
+
+
+class CrossEntropy(Loss):
+    """p(same) = sigmoid(bias - scale · d); same and different pairs weigh one half each.
+
+    Bias and scale are learned with the encoder; the scale is kept positive as the exponential of a parameter.
+    A pair with score s has the soft target s. With the learned distance, this is the head of Koch et al.
+
+    Args:
+        distance: how embeddings are compared; d is in units of its typical distance.
+        scale: where the scale starts.
+        middle: the distance at which p(same) is one half at the start.
+        balanced: one half for each side; otherwise every pair weighs the same.
+
+    Source: Koch, Zemel and Salakhutdinov (2015), Siamese neural networks for one-shot image recognition.
+    """
+
+    needs = frozenset({Knows.IDENTITY, Knows.PAIRS, Knows.SCORE, Knows.TRIPLETS})
+
+    def __init__(self, distance: Distance, *, scale: float = 4.0, middle: float = 0.5, balanced: bool = True) -> None:
+        super().__init__(distance)
+        self.bias = nn.Parameter(torch.tensor(scale * middle))
+        self.log_scale = nn.Parameter(torch.tensor(math.log(scale)))
+        self.balanced = balanced
+
+    def forward(self, rows: Float[Tensor, "n d"], cols: Float[Tensor, "m d"], relation: Relation) -> Term:
+        apart = self.apart(rows, cols)
+        weights = weigh(relation.block(), dtype=apart.dtype, balanced=self.balanced)
+        logits = self.bias - self.log_scale.exp() * apart
+        costs = weights.same * softplus(-logits) + weights.different * softplus(logits)
+        return Term(costs.sum(), weights.counted)

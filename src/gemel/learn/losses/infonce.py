@@ -1,0 +1,49 @@
+"""InfoNCE, or NT-Xent: each positive is picked out from among the negatives of its anchor."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor
+from torch.nn.functional import softplus
+
+from gemel.learn.distances import Distance
+from gemel.learn.losses.base import Knows, Loss, Term
+from gemel.learn.relation import Relation
+
+if TYPE_CHECKING:
+    from jaxtyping import Float
+
+
+class InfoNCE(Loss):
+    """-log(exp(l_p) / (exp(l_p) + sum over negatives of exp(l_n))) with logits l = -d / temperature.
+
+    Rows are the anchors. An anchor's positives are judged one by one, each against that anchor's negatives and
+    without its other positives; the mean is over an anchor's positives, then over anchors. An anchor without a
+    positive or without a negative does not count.
+
+    Args:
+        distance: how embeddings are compared; d is in units of its typical distance.
+        temperature: above 0; lower looks harder at the nearest negatives.
+
+    Source: van den Oord et al. (2018), Representation learning with contrastive predictive coding, eq. 4;
+    Chen et al. (2020), A simple framework for contrastive learning of visual representations, eq. 1.
+    """
+
+    needs = frozenset({Knows.IDENTITY, Knows.PAIRS, Knows.VIEWS, Knows.TRIPLETS})
+
+    def __init__(self, distance: Distance, *, temperature: float = 0.1) -> None:
+        super().__init__(distance)
+        self.temperature = temperature
+
+    def forward(self, rows: Float[Tensor, "n d"], cols: Float[Tensor, "m d"], relation: Relation) -> Term:
+        logits = self.apart(rows, cols) / -self.temperature
+        block = relation.block()
+        anchors = block.same.any(1) & block.different.any(1)
+        against = torch.where(block.different, logits, -torch.inf).logsumexp(1)
+        anchor, positive = (block.same & anchors[:, None]).nonzero(as_tuple=True)
+        each = softplus(against[anchor] - logits[anchor, positive])
+        counted = int(anchors.count_nonzero())
+        positives = block.same.sum(1)[anchor]
+        return Term((each / positives).sum() / max(counted, 1), counted)
