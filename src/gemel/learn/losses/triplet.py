@@ -67,7 +67,7 @@ class Triplet(Loss):
 
     def _all_soft(self, apart: Float[Tensor, "n m"], block: Block) -> Term:
         count = int((block.same.sum(1) * block.different.sum(1)).sum())
-        total = _SoftSum.apply(apart / self.margin, block.same, block.different)
+        total: Tensor = _SoftSum.apply(apart / self.margin, block.same, block.different)  # type: ignore[no-untyped-call]
         return Term(self.margin * total / max(count, 1), count)
 
 
@@ -84,7 +84,8 @@ class _SoftSum(torch.autograd.Function):
         total, slope = apart.new_zeros(()), torch.zeros_like(apart)
         anchor, positive = (same & different.any(1, keepdim=True)).nonzero(as_tuple=True)
         step = max(1, CHUNK // max(1, apart.shape[1]))
-        for a, p in zip(anchor.split(step), positive.split(step), strict=True):
+        for start in range(0, len(anchor), step):
+            a, p = anchor[start : start + step], positive[start : start + step]
             gap = torch.where(different[a], apart[a, p][:, None] - apart[a], -torch.inf)
             total += softplus(gap).sum()
             steep = gap.sigmoid()
