@@ -1,0 +1,47 @@
+"""What is compared: read, decode, prepare, split, audit. One file per modality.
+
+    read(source)            a folder, a table, pairs, arrays → Collection
+    Collection              items, lazily decoded, and what is known of them
+    decode(collection)      every item once, in memory or mapped
+    split(collection)       train, stop, calibrate, test
+    overlap, keep_apart     what two collections share, and may not
+    ImageModality, …        how one kind of item is decoded and prepared
+
+NumPy only; Pillow is imported when an image is decoded, PyArrow when a table is read.
+"""
+
+from __future__ import annotations
+
+from gemel.items.collection import UNKNOWN, Collection, Counts, Labels, Pairs, Triplets
+from gemel.items.decoded import Bad, Decoded, content_id, decode
+from gemel.items.image import ImageModality
+from gemel.items.modality import Modality, Prepared
+from gemel.items.overlap import Shared, keep_apart, overlap
+from gemel.items.read import read
+from gemel.items.registry import modality_from
+from gemel.items.split import Splits, split
+from gemel.items.vector import VectorModality
+
+__all__ = [
+    "UNKNOWN",
+    "Bad",
+    "Collection",
+    "Counts",
+    "Decoded",
+    "ImageModality",
+    "Labels",
+    "Modality",
+    "Pairs",
+    "Prepared",
+    "Shared",
+    "Splits",
+    "Triplets",
+    "VectorModality",
+    "content_id",
+    "decode",
+    "keep_apart",
+    "modality_from",
+    "overlap",
+    "read",
+    "split",
+]

@@ -1,6 +1,7 @@
 """A collection: items that are read lazily, and what is known of them. One value for every source.
 
 Plain arrays of codes, so that ten million rows are cheap to open, subset and split; nothing is decoded here.
+Must not know where items come from, nor how a modality decodes them.
 """
 
 from __future__ import annotations
@@ -11,7 +12,8 @@ from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
-from gemel.items.modality import Modality
+from gemel.errors import DataError
+from gemel.items.modality import Modality, Raw
 
 if TYPE_CHECKING:
     from jaxtyping import Bool, Float, Int
@@ -32,8 +34,31 @@ class Labels:
     codes: Int[np.ndarray, " n"]
     names: Sequence[str]
 
+    @classmethod
+    def of(cls, values: Sequence[Any] | np.ndarray) -> Self:
+        """Codes of any values, by their text, in order of first appearance; None and NaN are UNKNOWN.
+
+        >>> Labels.of(["b", "a", None, "b"]).codes
+        array([ 0,  1, -1,  0])
+        """
+        seen: dict[str, int] = {}
+        codes = [UNKNOWN if v is None or v != v else seen.setdefault(str(v), len(seen)) for v in values]
+        return cls(np.array(codes, np.int64), list(seen))
+
+    def __len__(self) -> int:
+        return len(self.codes)
+
     def take(self, rows: Int[np.ndarray, " m"]) -> Self:
         return replace(self, codes=self.codes[rows])
+
+    def value(self, i: int) -> str | None:
+        """The name of item i; None where it is not known."""
+        code = int(self.codes[i])
+        return None if code == UNKNOWN else self.names[code]
+
+    def counts(self) -> Int[np.ndarray, " k"]:
+        """Items of every name, in order of the names."""
+        return np.bincount(self.codes[self.codes >= 0], minlength=len(self.names))
 
 
 @dataclass(frozen=True)
@@ -54,6 +79,22 @@ class Pairs:
     def __len__(self) -> int:
         return len(self.a)
 
+    def alike(self) -> Bool[np.ndarray, " m"]:
+        """Which pairs hold their items together: the same ones, or those with a score of a half and more."""
+        if self.same is not None:
+            return self.same
+        return np.ones(len(self), bool) if self.score is None else self.score >= 0.5
+
+    def moved(self, place: Int[np.ndarray, " n"]) -> Self:
+        """The pairs after item i has moved to `place[i]`; pairs with an end at UNKNOWN are dropped."""
+        kept = (place[self.a] >= 0) & (place[self.b] >= 0)
+        return type(self)(
+            place[self.a[kept]],
+            place[self.b[kept]],
+            None if self.same is None else self.same[kept],
+            None if self.score is None else self.score[kept],
+        )
+
 
 @dataclass(frozen=True)
 class Triplets:
@@ -65,6 +106,41 @@ class Triplets:
 
     def __len__(self) -> int:
         return len(self.anchor)
+
+    def moved(self, place: Int[np.ndarray, " n"]) -> Self:
+        """The triplets after item i has moved to `place[i]`; those with an item at UNKNOWN are dropped."""
+        columns = np.stack([place[self.anchor], place[self.positive], place[self.negative]])
+        return type(self)(*columns[:, (columns >= 0).all(axis=0)])
+
+
+@dataclass(frozen=True)
+class Counts:
+    """How much of everything a collection holds.
+
+    Attributes:
+        items: all items.
+        identities: identities with at least one item.
+        singletons: identities with exactly one item; they give no *same* pair.
+        unlabelled: items without an identity that are no impostors either.
+        impostors: items that pretend to be an identity.
+        groups: groups with at least one item.
+        pairs, same_pairs: explicit pairs, and those that are *same* (0 when they are graded).
+        triplets: explicit triplets.
+        median, least, most: items of an identity; 0 when there is none.
+    """
+
+    items: int
+    identities: int = 0
+    singletons: int = 0
+    unlabelled: int = 0
+    impostors: int = 0
+    groups: int = 0
+    pairs: int = 0
+    same_pairs: int = 0
+    triplets: int = 0
+    median: float = 0
+    least: int = 0
+    most: int = 0
 
 
 @dataclass(frozen=True)
@@ -78,12 +154,16 @@ class Collection:
         identity: what makes two items the same; None when nothing is known.
         group: a coarser family (alphabet, category, session); None when there is none.
         split: the split each item was given to (train, stop, calibrate, test); None when none was given.
-        impostor_of: the identity an item pretends to be (a skilled forgery); such an item has no identity itself.
+        impostor_of: the identity an item pretends to be (a skilled forgery), in the codes of `identity.names`;
+            such an item has no identity itself.
         time: seconds or any increasing number, for splits by time.
         pairs, triplets: explicit pairs and triplets, by position in this collection.
         names: what each source is called in messages: a path relative to the root, or an id. Parallel to `sources`.
         origin: where the collection came from, for messages.
         notes: what reading had to say (bad rows, guessed columns), for the one summary at the end.
+
+    Raises:
+        DataError: a field does not have one value per item.
     """
 
     modality: Modality
@@ -100,5 +180,88 @@ class Collection:
     origin: str = "items"
     notes: tuple[str, ...] = field(default=())
 
+    def __post_init__(self) -> None:
+        for what in ("identity", "group", "split", "impostor_of", "time"):
+            value = getattr(self, what)
+            if value is not None and len(value) != len(self.rows):
+                raise DataError(
+                    f"{self.origin}: {what} has {len(value):,} values for {len(self.rows):,} items; give one per item."
+                )
+
     def __len__(self) -> int:
         return len(self.rows)
+
+    def source(self, i: int) -> Any:
+        """What `modality.load` takes for item i."""
+        return self.sources[int(self.rows[i])]
+
+    def load(self, i: int) -> Raw:
+        """Item i, decoded. Raises UnreadableItem."""
+        return self.modality.load(self.source(i))
+
+    def name(self, i: int) -> str:
+        """What item i is called in messages; always printable."""
+        row = int(self.rows[i])
+        source = self.names[row] if len(self.names) else self.sources[row]
+        text = str(source) if isinstance(source, str) or hasattr(source, "__fspath__") else f"{self.origin} row {row}"
+        return text.encode("utf-8", "replace").decode("utf-8")
+
+    def with_(self, **changes: Any) -> Self:
+        """The same collection with some fields changed."""
+        return replace(self, **changes)
+
+    def noted(self, *notes: str) -> Self:
+        """The same collection with notes added."""
+        return replace(self, notes=(*self.notes, *notes))
+
+    def take(self, rows: Int[np.ndarray, " m"] | Bool[np.ndarray, " n"] | Sequence[int]) -> Self:
+        """Some items, by position in this collection or by a mask; pairs and triplets that lack an end are dropped.
+
+        Names of identities and groups keep their codes.
+        """
+        chosen = np.asarray(rows)
+        chosen = np.flatnonzero(chosen) if chosen.dtype == bool else chosen.astype(np.int64)
+        place = np.full(len(self), UNKNOWN, np.int64)
+        place[chosen] = np.arange(len(chosen))
+        return replace(
+            self,
+            rows=self.rows[chosen],
+            identity=_taken(self.identity, chosen),
+            group=_taken(self.group, chosen),
+            split=_taken(self.split, chosen),
+            impostor_of=_taken(self.impostor_of, chosen),
+            time=None if self.time is None else self.time[chosen],
+            pairs=None if self.pairs is None else self.pairs.moved(place),
+            triplets=None if self.triplets is None else self.triplets.moved(place),
+        )
+
+    def counts(self) -> Counts:
+        """How much of everything there is."""
+        sizes = np.zeros(0, np.int64) if self.identity is None else self.identity.counts()
+        sizes = sizes[sizes > 0]
+        impostors = 0 if self.impostor_of is None else int((self.impostor_of.codes >= 0).sum())
+        pairs = self.pairs
+        return Counts(
+            items=len(self),
+            identities=len(sizes),
+            singletons=int((sizes == 1).sum()),
+            unlabelled=len(self) - int(sizes.sum()) - impostors,
+            impostors=impostors,
+            groups=0 if self.group is None else int((self.group.counts() > 0).sum()),
+            pairs=0 if pairs is None else len(pairs),
+            same_pairs=0 if pairs is None or pairs.same is None else int(pairs.same.sum()),
+            triplets=0 if self.triplets is None else len(self.triplets),
+            median=float(np.median(sizes)) if len(sizes) else 0,
+            least=int(sizes.min()) if len(sizes) else 0,
+            most=int(sizes.max()) if len(sizes) else 0,
+        )
+
+    def summary(self) -> str:
+        """What the collection holds, in plain words, one fact a line; notes of the reading come last."""
+        from gemel.items.words import described
+
+        return "\n".join([*described(self), *self.notes])
+
+
+def _taken(labels: Labels | None, rows: Int[np.ndarray, " m"]) -> Labels | None:
+    return None if labels is None else labels.take(rows)

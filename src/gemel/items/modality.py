@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 Raw = Any
 """One decoded item, as compact as it can be kept: an image is uint8 [height, width, channels], a vector float32 [d]."""
 
+Raws = Sequence[Raw] | np.ndarray
+"""Decoded items: a sequence, or one array whose first axis counts them."""
+
 
 @dataclass(frozen=True)
 class Prepared:
@@ -42,11 +45,11 @@ class Modality(Protocol):
         """Decode one item from a path, bytes or a value. Raises UnreadableItem."""
         ...
 
-    def fit(self, raws: Sequence[Raw]) -> Self:
+    def fit(self, raws: Raws) -> Self:
         """Learn statistics or a vocabulary from the training split only; returns a new modality."""
         ...
 
-    def prepare(self, raws: Sequence[Raw], *, rng: np.random.Generator | None = None) -> Prepared:
+    def prepare(self, raws: Raws, *, rng: np.random.Generator | None = None) -> Prepared:
         """Arrays for the encoder. With `rng`, training's random choices (a crop); without, always the same."""
         ...
 

@@ -1,0 +1,179 @@
+"""A folder per identity: `root/identity/file`, below splits or groups when there are some.
+
+Only names are looked at, with os.scandir; no file is opened. Hidden files are ignored, others that are no
+images are counted and named in the notes.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from gemel.errors import DataError
+from gemel.items.collection import UNKNOWN, Collection, Labels
+from gemel.items.modality import Modality
+from gemel.items.sources import Paths
+from gemel.items.vocabulary import ENDINGS, FORGERIES, SPLITS
+from gemel.items.words import first, many
+
+
+@dataclass
+class _Found:
+    """What a walk through a folder finds, one value per file.
+
+    Attributes:
+        paths: relative to the root.
+        identity, group, split: the folders' names; None where there is no such level.
+        other: files that are no images, relative to the root.
+        deeper: folders inside the folder of an identity, which are not entered.
+    """
+
+    paths: list[str] = field(default_factory=list)
+    identity: list[str | None] = field(default_factory=list)
+    group: list[str | None] = field(default_factory=list)
+    split: list[str | None] = field(default_factory=list)
+    other: list[str] = field(default_factory=list)
+    deeper: list[str] = field(default_factory=list)
+
+
+def read_folder(root: str | Path, modality: Modality, *, grouped: bool = False, impostors: str = "") -> Collection:
+    """Items of a folder, one folder per identity.
+
+    Args:
+        root: `root/identity/file`, or `root/split/identity/file` when the first level holds split names only.
+        modality: how its files are decoded.
+        grouped: there is a level of groups above the identities; an identity is then called "group/identity".
+        impostors: ending of folders that hold imitations of the identity before it, such as "_forg".
+
+    Raises:
+        DataError: no image at all, or none where this layout has them.
+    """
+    root = Path(root)
+    found = _walk(root, grouped=grouped)
+    if not found.paths:
+        raise DataError(_nothing(root, found, grouped=grouped))
+    identity, impostor_of, notes = _imitations(found.identity, impostors)
+    return Collection(
+        modality=modality,
+        sources=Paths(root, found.paths),
+        rows=np.arange(len(found.paths)),
+        identity=identity,
+        group=Labels.of(found.group) if grouped else None,
+        split=Labels.of(found.split) if any(found.split) else None,
+        impostor_of=impostor_of,
+        names=found.paths,
+        origin=str(root),
+        notes=(*_notes(found), *notes),
+    )
+
+
+def _walk(root: Path, *, grouped: bool) -> _Found:
+    """Every file at its level, in the order of the names."""
+    found = _Found()
+    for split, part in _splits(root):
+        for group, family in _folders(part, found) if grouped else [(None, part)]:
+            for identity, folder in _folders(family, found, keep=not grouped):
+                name = f"{group}/{identity}" if group and identity else identity
+                files = list(_files(folder, root, found))
+                found.paths += files
+                found.identity += [name] * len(files)
+                found.group += [group] * len(files)
+                found.split += [split] * len(files)
+    return found
+
+
+def _entries(folder: str | Path) -> list[os.DirEntry[str]]:
+    """What stands in a folder, by name, without hidden entries."""
+    try:
+        with os.scandir(folder) as entries:
+            return sorted((e for e in entries if not e.name.startswith(".")), key=lambda e: e.name)
+    except FileNotFoundError:
+        raise DataError(f"There is no folder {folder}; check the path.") from None
+    except PermissionError:
+        raise DataError(f"The folder {folder} may not be read: permission denied.") from None
+
+
+def _splits(root: Path) -> list[tuple[str | None, str | Path]]:
+    """The folders of the splits; the root itself when its folders are not all named after splits."""
+    folders = [e for e in _entries(root) if e.is_dir()]
+    if folders and all(e.name.casefold() in SPLITS for e in folders):
+        return [(SPLITS[e.name.casefold()], e.path) for e in folders]
+    return [(None, root)]
+
+
+def _folders(parent: str | Path, found: _Found, *, keep: bool = False) -> Iterator[tuple[str | None, str]]:
+    """The folders in a folder; with `keep`, a folder without any counts as one of unknown identity."""
+    entries = _entries(parent)
+    folders = [e for e in entries if e.is_dir()]
+    if keep and not folders:
+        yield None, os.fspath(parent)
+        return
+    found.other += [e.path for e in entries if not e.is_dir()]
+    for entry in folders:
+        yield entry.name, entry.path
+
+
+def _files(folder: str, root: Path, found: _Found) -> Iterator[str]:
+    start = len(os.path.join(root, ""))  # noqa: PTH118
+    for entry in _entries(folder):
+        if entry.is_dir():
+            found.deeper.append(entry.path)
+        elif os.path.splitext(entry.name)[1].lower() in ENDINGS:  # noqa: PTH122
+            yield entry.path[start:]
+        else:
+            found.other.append(entry.path)
+
+
+def _imitations(folders: list[str | None], ending: str) -> tuple[Labels | None, Labels | None, list[str]]:
+    """Identity of every file, and whom it imitates, in the same codes."""
+    if not any(folders):
+        return None, None, ["There are no folders of identities, so no identity is known."]
+    if not ending:
+        return Labels.of(folders), None, _looks_forged(Labels.of(folders).names)
+    fake = np.array([f is not None and f.endswith(ending) for f in folders])
+    if not fake.any():
+        raise DataError(f"No folder ends with {ending!r}, which was given as the ending of impostors.")
+    both = Labels.of([f.removesuffix(ending) if f is not None else None for f in folders])
+    identity = Labels(np.where(fake, UNKNOWN, both.codes), both.names)
+    return identity, Labels(np.where(fake, both.codes, UNKNOWN), both.names), []
+
+
+def _looks_forged(names: object) -> list[str]:
+    known = set(names)  # type: ignore[call-overload]
+    endings: dict[str, list[str]] = {}
+    for name in known:
+        for mark in "_-. ":
+            base, cut, ending = name.rpartition(mark)
+            if cut and base in known and ending.casefold().startswith(FORGERIES):
+                endings.setdefault(cut + ending, []).append(name)
+    return [
+        f"{many(len(folders), 'folder')} look like imitations of the folder beside them ({first(sorted(folders), 3)}) "
+        f'and were read as identities of their own; impostors="{ending}" takes them as impostors.'
+        for ending, folders in sorted(endings.items())
+    ]
+
+
+def _notes(found: _Found) -> list[str]:
+    notes = []
+    if found.other:
+        names = [os.path.basename(path) for path in found.other]  # noqa: PTH119
+        notes.append(f"{many(len(names), 'file')} left alone, not images in their place: {first(names)}.")
+    if found.deeper:
+        names = [os.path.basename(path) for path in found.deeper]  # noqa: PTH119
+        notes.append(f"{many(len(names), 'folder')} inside the folders of identities not entered: {first(names)}.")
+    return notes
+
+
+def _nothing(root: Path, found: _Found, *, grouped: bool) -> str:
+    layout = "group/identity/file" if grouped else "identity/file"
+    if found.deeper:
+        return (
+            f"{root}: no image stands at {layout}, but there are folders below; grouped=True reads group/identity/file."
+        )
+    if found.other:
+        return f"{root}: no image stands at {layout}; {many(len(found.other), 'other file')} ({first(found.other, 3)})."
+    return f"{root}: the folder holds no files. Expected {layout}: a folder per identity with its images."

@@ -1,0 +1,98 @@
+"""Sequences that make an item's source when it is asked for: paths, cells of a table, rows of a matrix.
+
+They hold columns, not objects, so that ten million rows open in seconds. Must not know what a source means.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, overload
+
+import numpy as np
+
+
+class Lazy(Sequence[Any]):
+    """A sequence given by its length and by how one element is made."""
+
+    def __len__(self) -> int:
+        raise NotImplementedError
+
+    def one(self, i: int) -> Any:
+        """Element i, 0 to len - 1."""
+        raise NotImplementedError
+
+    @overload
+    def __getitem__(self, i: int) -> Any: ...
+    @overload
+    def __getitem__(self, i: slice) -> list[Any]: ...
+    def __getitem__(self, i: int | slice) -> Any:
+        if isinstance(i, slice):
+            return [self.one(k) for k in range(*i.indices(len(self)))]
+        place = i + len(self) if i < 0 else i
+        if not 0 <= place < len(self):
+            raise IndexError(f"position {i} of {len(self)}")
+        return self.one(int(place))
+
+
+class Paths(Lazy):
+    """Relative paths under a root; absolute ones stay as they are.
+
+    Args:
+        root: folder that relative paths are resolved against.
+        relative: the paths as they are written.
+    """
+
+    def __init__(self, root: str | Path, relative: Sequence[str]) -> None:
+        self.root = os.fspath(root)
+        self.relative = relative
+
+    def __len__(self) -> int:
+        return len(self.relative)
+
+    def one(self, i: int) -> str | None:
+        relative = self.relative[i]
+        return None if relative is None else os.path.join(self.root, relative)  # noqa: PTH118 (ten times faster)
+
+
+class Cells(Lazy):
+    """The values of an Arrow array as Python objects, one at a time."""
+
+    def __init__(self, array: Any) -> None:
+        self.array = array
+
+    def __len__(self) -> int:
+        return len(self.array)
+
+    def one(self, i: int) -> Any:
+        return self.array[i].as_py()
+
+
+class Blobs(Cells):
+    """Images as Hugging Face datasets keep them: bytes, or where there are none, the path."""
+
+    def __init__(self, array: Any, root: str | Path) -> None:
+        super().__init__(array)
+        self.root = os.fspath(root)
+
+    def one(self, i: int) -> bytes | str | None:
+        cell = super().one(i)
+        if not isinstance(cell, dict):
+            return cell
+        if cell.get("bytes") is not None:
+            return cell["bytes"]
+        return None if cell.get("path") is None else os.path.join(self.root, cell["path"])  # noqa: PTH118
+
+
+class Rows(Lazy):
+    """The rows of an array: vectors of a matrix, images of a stack."""
+
+    def __init__(self, array: np.ndarray) -> None:
+        self.array = array
+
+    def __len__(self) -> int:
+        return len(self.array)
+
+    def one(self, i: int) -> np.ndarray:
+        return self.array[i]

@@ -1,0 +1,300 @@
+"""Which items train, stop, calibrate and test: nothing that hangs together is torn apart.
+
+Open protocol: identities are disjoint. Closed: identities are shared, items are disjoint. Splits that the
+data brings are taken as they are, and what leaks through them is said.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from itertools import combinations
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from gemel.errors import DataError, NotEnoughData, RecipeError
+from gemel.items.allot import in_order, quotas, stratified, weighted
+from gemel.items.collection import Collection
+from gemel.items.overlap import Shared, overlap
+from gemel.items.units import units, who
+from gemel.items.words import many
+
+if TYPE_CHECKING:
+    from jaxtyping import Int
+
+SHARES = {"train": 0.8, "stop": 0.1, "calibrate": 0.1}
+"""What `split` makes when nothing else is asked for."""
+
+BY = ("identity", "group", "time")
+
+
+@dataclass(frozen=True, eq=False)
+class Splits(Mapping[str, Collection]):
+    """Collections by the name of their split.
+
+    Attributes:
+        parts: name → items; every item stands in at most one.
+        protocol: open or closed.
+        by: what was kept together: identity, group or time.
+        given: whether the data brought its own splits.
+        dropped_pairs: explicit pairs and triplets that had their ends in different splits.
+        shared: what splits share that the protocol keeps apart, by "train and test"; only splits that the data
+            brought can share anything.
+        notes: all of this in words.
+    """
+
+    parts: dict[str, Collection]
+    protocol: str
+    by: str
+    given: bool = False
+    dropped_pairs: int = 0
+    shared: Mapping[str, Shared] = ()  # type: ignore[assignment]
+    notes: tuple[str, ...] = ()
+
+    def __getitem__(self, name: str) -> Collection:
+        if name not in self.parts:
+            raise DataError(f"There is no split {name!r}; there are {', '.join(self.parts)}.")
+        return self.parts[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.parts)
+
+    def __len__(self) -> int:
+        return len(self.parts)
+
+    def __contains__(self, name: object) -> bool:
+        return name in self.parts
+
+
+def split(
+    collection: Collection,
+    *,
+    protocol: str = "open",
+    shares: Mapping[str, float] | None = None,
+    seed: int = 0,
+    by: str = "identity",
+    content: Int[np.ndarray, " n"] | None = None,
+) -> Splits:
+    """Split a collection.
+
+    Args:
+        collection: items with identities, or with *same* pairs whose chains then count as identities.
+        protocol: open (test identities are new) or closed (their other items are).
+        shares: name → share of the identities (open), items (closed), or groups; they sum to 1. Where the data
+            brings splits, names that it lacks are cut from its train split.
+        seed: same seed, same data: same splits.
+        by: identity: balanced over groups where there are some, over identities when closed; group: no group stands
+            in two splits; time: the earliest to the first share, and so on.
+        content: numbers that are equal where items are exact duplicates, which then stay together (`Decoded.content`).
+
+    Raises:
+        RecipeError: a choice that does not exist.
+        NotEnoughData: fewer identities, items or groups than splits.
+    """
+    _checked(collection, protocol, by)
+    if collection.split is not None:
+        return _given(collection, protocol, shares, seed, by, content)
+    wanted = _shares(shares or SHARES)
+    rng = np.random.default_rng(seed)
+    place = _open(collection, wanted, rng, by, content) if protocol == "open" else None
+    if place is None:
+        place = _closed(collection, wanted, rng, by, content)
+    return _made(collection, dict(zip(wanted, range(len(wanted)), strict=True)), place, protocol, by)
+
+
+def _checked(collection: Collection, protocol: str, by: str) -> None:
+    if protocol not in ("open", "closed"):
+        raise RecipeError(f"protocol = {protocol!r} does not exist; choose open or closed.")
+    if by not in BY:
+        raise RecipeError(f"by = {by!r} does not exist; choose one of {', '.join(BY)}.")
+    if by != "identity" and getattr(collection, by) is None:
+        raise RecipeError(f"{collection.origin} has no {by}, so it cannot be split by {by}.")
+
+
+def _shares(shares: Mapping[str, float]) -> dict[str, float]:
+    wanted = {name: float(share) for name, share in shares.items() if share != 0}
+    if not wanted or min(wanted.values()) < 0 or abs(sum(wanted.values()) - 1) > 1e-6:
+        raise RecipeError(f"Shares must be above 0 and sum to 1; {dict(shares)} sum to {sum(wanted.values()):g}.")
+    return wanted
+
+
+def _open(
+    collection: Collection,
+    shares: dict[str, float],
+    rng: np.random.Generator,
+    by: str,
+    content: Int[np.ndarray, " n"] | None,
+) -> Int[np.ndarray, " n"]:
+    """Where every item goes when identities are kept apart."""
+    if who(collection) is None and collection.pairs is None and collection.triplets is None:
+        raise NotEnoughData(
+            f"{collection.origin}: no identity and no pair is known, so there is nothing to keep apart. "
+            "Give identities or pairs, or split with protocol='closed'."
+        )
+    unit = units(collection, groups=by == "group", content=content)
+    count = int(unit.max(initial=-1)) + 1
+    _enough(count, shares, collection, "group" if by == "group" else "identity")
+    if by == "time":
+        return in_order(_earliest(collection, unit, count), list(shares.values()))[unit]
+    weights = _weights(collection, unit, count)
+    if weights.max() * 10 > weights.sum() * min(shares.values()) and weights.max() > 1:
+        return weighted(weights, list(shares.values()), rng)[unit]
+    least = 2 if count >= 3 * len(shares) else 1
+    return stratified(_strata(collection, unit, count), quotas(count, list(shares.values()), least=least), rng)[unit]
+
+
+def _closed(
+    collection: Collection,
+    shares: dict[str, float],
+    rng: np.random.Generator,
+    by: str,
+    content: Int[np.ndarray, " n"] | None,
+) -> Int[np.ndarray, " n"]:
+    """Where every item goes when identities are shared."""
+    if by == "time" and collection.time is not None:
+        return in_order(collection.time, list(shares.values()))
+    unit = units(collection, identities=False, groups=by == "group", content=content)
+    count = int(unit.max(initial=-1)) + 1
+    _enough(count, shares, collection, "group" if by == "group" else "item")
+    first = _first(unit, count)
+    stands_for = who(collection)
+    strata = np.zeros(count, np.int64) if stands_for is None or by == "group" else stands_for[first]
+    place = stratified(strata, quotas(count, list(shares.values())), rng)
+    if by != "group" and "train" in shares and collection.identity is not None:
+        _one_to_train(place, collection.identity.codes[first], list(shares).index("train"))
+    return place[unit]
+
+
+def _one_to_train(place: Int[np.ndarray, " k"], identity: Int[np.ndarray, " k"], train: int) -> None:
+    """Give every identity an item in train: those without one give up their first, in place."""
+    has = np.unique(identity[place == train])
+    lacking, where = np.unique(identity, return_index=True)
+    place[where[~np.isin(lacking, has) & (lacking >= 0)]] = train
+
+
+def _enough(count: int, shares: dict[str, float], collection: Collection, what: str) -> None:
+    if count < len(shares):
+        raise NotEnoughData(
+            f"{collection.origin}: {many(count, what)} that can be kept apart, for {len(shares)} splits "
+            f"({', '.join(shares)}). Give more, or fewer splits."
+        )
+
+
+def _first(unit: Int[np.ndarray, " n"], count: int) -> Int[np.ndarray, " k"]:
+    """The first item of every unit."""
+    first = np.full(count, len(unit), np.int64)
+    np.minimum.at(first, unit, np.arange(len(unit)))
+    return first
+
+
+def _earliest(collection: Collection, unit: Int[np.ndarray, " n"], count: int) -> np.ndarray:
+    earliest = np.full(count, np.inf)
+    assert collection.time is not None  # checked at the door
+    np.minimum.at(earliest, unit, collection.time.astype(np.float64))
+    return earliest
+
+
+def _weights(collection: Collection, unit: Int[np.ndarray, " n"], count: int) -> Int[np.ndarray, " k"]:
+    """What a unit counts for: its identities, or its items when only pairs are known."""
+    stands_for = who(collection)
+    if stands_for is None:
+        return np.bincount(unit, minlength=count)
+    known = stands_for >= 0
+    pairs = np.unique(np.stack([unit[known], stands_for[known]]), axis=1)
+    return np.maximum(1, np.bincount(pairs[0], minlength=count))
+
+
+def _strata(collection: Collection, unit: Int[np.ndarray, " n"], count: int) -> Int[np.ndarray, " k"]:
+    """Units that should be spread alike: of one group, and alike in standing alone or not."""
+    alone = (np.bincount(unit, minlength=count) == 1).astype(np.int64)
+    if collection.group is None:
+        return alone
+    return 2 * (collection.group.codes[_first(unit, count)] + 1) + alone
+
+
+def _given(
+    collection: Collection,
+    protocol: str,
+    shares: Mapping[str, float] | None,
+    seed: int,
+    by: str,
+    content: Int[np.ndarray, " n"] | None,
+) -> Splits:
+    """The splits that the data brings, with what is lacking cut from train, and what leaks through them."""
+    given = collection.split
+    assert given is not None  # checked by the caller
+    names = {name: code for code, name in enumerate(given.names) if (given.codes == code).any()}
+    place = given.codes.copy()
+    lacking = {name: share for name, share in (shares or {}).items() if name not in names and share}
+    if lacking and "train" in names:
+        rows = np.flatnonzero(place == names["train"])
+        own = {"train": (shares or {}).get("train", 1 - sum(lacking.values())), **lacking}
+        inner = {name: share / sum(own.values()) for name, share in own.items()}
+        train = collection.take(rows).with_(split=None)
+        cut = split(
+            train,
+            protocol=protocol,
+            shares=inner,
+            seed=seed,
+            by=by,
+            content=None if content is None else content[rows],
+        )
+        position = {int(row): i for i, row in zip(rows, train.rows, strict=True)}
+        for name in lacking:
+            names[name] = len(names) + len(given.names)
+            place[[position[int(row)] for row in cut[name].rows]] = names[name]
+    made = _made(collection, names, place, protocol, by, given=True)
+    return _leaks(made, collection, names, place, content)
+
+
+def _made(
+    collection: Collection,
+    names: dict[str, int],
+    place: Int[np.ndarray, " n"],
+    protocol: str,
+    by: str,
+    given: bool = False,
+) -> Splits:
+    rows = {name: np.flatnonzero(place == code) for name, code in names.items()}
+    parts = {name: collection.take(r).with_(split=None) for name, r in rows.items()}
+    dropped = _ties(collection) - sum(_ties(part) for part in parts.values())
+    notes = []
+    if dropped:
+        notes.append(f"{many(dropped, 'pair')} dropped, their items stand in different splits.")
+    left = len(collection) - sum(len(part) for part in parts.values())
+    if left:
+        notes.append(f"{many(left, 'item')} left out, given to no split.")
+    return Splits(parts, protocol, by, given, dropped, {}, tuple(notes))
+
+
+def _ties(collection: Collection) -> int:
+    return len(collection.pairs or ()) + len(collection.triplets or ())
+
+
+def _leaks(
+    made: Splits,
+    collection: Collection,
+    names: dict[str, int],
+    place: Int[np.ndarray, " n"],
+    content: Int[np.ndarray, " n"] | None,
+) -> Splits:
+    """What splits that were given share, although the protocol keeps it apart."""
+    shared, notes = {}, list(made.notes)
+    for a, b in combinations(made.parts, 2):
+        ids = None if content is None else (content[place == names[a]], content[place == names[b]])
+        found = overlap(made[a], made[b], content=ids)
+        found = Shared((), found.duplicates) if made.protocol == "closed" else found
+        if found:
+            shared[f"{a} and {b}"] = found
+            notes.append(f"The given splits {a} and {b} share {found.summary()}: results on {b} are too good.")
+    notes += _torn(collection, place) if made.protocol == "open" else []
+    return Splits(made.parts, made.protocol, made.by, True, made.dropped_pairs, shared, tuple(notes))
+
+
+def _torn(collection: Collection, place: Int[np.ndarray, " n"]) -> list[str]:
+    if collection.pairs is None:
+        return []
+    alike, pairs = collection.pairs.alike(), collection.pairs
+    torn = int((alike & (place[pairs.a] != place[pairs.b])).sum())
+    return [f"{many(torn, 'same pair')} join items of different given splits: identities leak."] if torn else []

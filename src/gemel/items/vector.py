@@ -1,0 +1,84 @@
+"""Vectors made elsewhere (embeddings, measurements) as items. Knows nothing of what made them."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar, Self
+
+import numpy as np
+
+from gemel.errors import DataError, RecipeError, UnreadableItem
+from gemel.items.modality import Prepared, Raws
+
+if TYPE_CHECKING:
+    from jaxtyping import Float
+
+
+@dataclass(frozen=True)
+class VectorModality:
+    """How vectors are read: as they are, in float32.
+
+    Attributes:
+        dim: numbers in a vector, above 0.
+    """
+
+    dim: int
+    name: ClassVar[str] = "vector"
+
+    def __post_init__(self) -> None:
+        if self.dim < 1:
+            raise RecipeError(f"dim = {self.dim} must be above 0.")
+
+    @property
+    def shape(self) -> tuple[int]:
+        """The shape of a decoded item."""
+        return (self.dim,)
+
+    @property
+    def dtype(self) -> np.dtype:
+        """The type of a decoded item's numbers."""
+        return np.dtype(np.float32)
+
+    def load(self, source: Any) -> Float[np.ndarray, " d"]:
+        """One vector, float32 [dim], from a sequence of numbers or a `.npy` file.
+
+        Raises:
+            UnreadableItem: another length, not numbers, or a NaN or infinity among them.
+        """
+        called = str(source) if isinstance(source, str | Path) else "vector"
+        try:
+            value = np.load(source, allow_pickle=False) if isinstance(source, str | Path) else source
+            vector = np.array(value, np.float32)
+        except FileNotFoundError:
+            raise UnreadableItem(called, "there is no such file") from None
+        except (ValueError, TypeError, OSError, EOFError):
+            raise UnreadableItem(called, "is not a row of numbers") from None
+        if vector.shape != (self.dim,):
+            raise UnreadableItem(called, f"has shape {list(vector.shape)} where [{self.dim}] is expected")
+        if not np.isfinite(vector).all():
+            raise UnreadableItem(called, "holds a NaN or an infinity")
+        return vector
+
+    def fit(self, raws: Raws) -> Self:
+        """Vectors are taken as they are: nothing to learn."""
+        return self
+
+    def prepare(self, raws: Raws, *, rng: np.random.Generator | None = None) -> Prepared:
+        """`vector`: float32 [m, dim]. Nothing is random, so `rng` changes nothing."""
+        batch = np.asarray(raws, np.float32).reshape(len(raws), -1)
+        if not len(raws):
+            batch = np.zeros((0, self.dim), np.float32)
+        if batch.shape[1] != self.dim:
+            raise DataError(f"Vectors of {batch.shape[1]} numbers came where {self.dim} are expected.")
+        return Prepared({"vector": batch}, np.arange(len(batch)))
+
+    def without(self, raw: Float[np.ndarray, " d"], part: tuple[int, int]) -> Float[np.ndarray, " d"]:
+        """The vector with the numbers from `part[0]` up to, not including, `part[1]` set to zero."""
+        changed = raw.copy()
+        changed[part[0] : part[1]] = 0
+        return changed
+
+    def config(self) -> dict[str, Any]:
+        """Plain JSON values; `modality_from` undoes it."""
+        return {"name": self.name, **asdict(self)}

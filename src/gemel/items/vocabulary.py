@@ -1,0 +1,56 @@
+"""What things are called in folders and tables: splits, columns, endings of image files. Data only."""
+
+from __future__ import annotations
+
+TRAIN, STOP, CALIBRATE, TEST = "train", "stop", "calibrate", "test"
+
+SPLITS = {
+    "train": TRAIN,
+    "training": TRAIN,
+    "val": STOP,
+    "valid": STOP,
+    "validation": STOP,
+    "dev": STOP,
+    "stop": STOP,
+    "calibrate": CALIBRATE,
+    "calibration": CALIBRATE,
+    "test": TEST,
+    "testing": TEST,
+}
+"""What a split may be called → what it is called here."""
+
+ENDINGS = frozenset(
+    ".avif .bmp .bw .cur .dcx .dds .dib .fli .flc .gif .icns .ico .im .j2c .j2k .jfif .jp2 .jpe .jpeg .jpf .jpg .jpx "
+    ".mpo .msp .pbm .pcd .pcx .pfm .pgm .png .pnm .ppm .psd .qoi .ras .rgb .rgba .sgi .tga .tif .tiff .vda .vst "
+    ".webp .xbm .xpm".split()
+)
+"""Endings of files that Pillow may read; others in a folder of images are counted and left alone."""
+
+COLUMNS = {
+    "item": "item image path file filename file_name filepath file_path image_path image_file img photo picture "
+    "embedding embeddings vector vectors features",
+    "identity": "identity label class person subject writer signer speaker user product identity_id person_id "
+    "subject_id writer_id product_id class_id label_id target character y",
+    "group": "group alphabet category family session machine recording group_id session_id category_id",
+    "split": "split subset partition",
+    "id": "id item_id key sku uid uuid",
+    "time": "time timestamp date datetime created_at taken_at",
+    "impostor_of": "impostor_of imitates pretends claimed claimed_identity forgery_of",
+    "duplicate_of": "duplicate_of same_as canonical canonical_id master_id",
+    "a": "a left first item_a item1 image_a image1 image_1 path_a path1 file_a file1 id_a id1 left_id ltable_id "
+    "anchor query",
+    "b": "b right second item_b item2 image_b image2 image_2 path_b path2 file_b file2 id_b id2 right_id rtable_id "
+    "other match_id",
+    "same": "same label is_same match is_match duplicate is_duplicate y",
+    "score": "score similarity relatedness",
+    "anchor": "anchor",
+    "positive": "positive pos",
+    "negative": "negative neg",
+}
+"""Role of a column → names it goes by, the first found wins; compared in lower case, with _ for spaces and dashes."""
+
+FORGERIES = ("forg", "fake", "impost", "skill", "spoof", "sim")
+"""How the ending of a folder begins when it holds imitations of the folder it is named after."""
+
+TRUE = frozenset({"1", "1.0", "true", "yes", "y", "t", "same", "match", "duplicate"})
+FALSE = frozenset({"0", "0.0", "-1", "false", "no", "n", "f", "different", "nonmatch", "distinct"})
