@@ -10,16 +10,21 @@ import dataclasses
 import tomllib
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
-from typing import Annotated, Any, Self, get_args, get_type_hints
+from typing import Annotated, Any, get_args, get_type_hints
 
 from gemel.errors import RecipeError
 
-LOSSES = ("supcon", "infonce", "contrastive", "triplet", "bce")
-DISTANCES = ("cosine", "euclidean", "manhattan", "learned")
-PRECISIONS = ("fp32", "bf16", "fp16")
-MINERS = ("all", "hard", "semihard")
-TUNES = ("full", "frozen", "warmup")
-PROTOCOLS = ("open", "closed")
+CHOICES: dict[str, tuple[str, ...]] = {
+    "loss": ("supcon", "infonce", "contrastive", "triplet", "bce"),
+    "distance": ("cosine", "euclidean", "manhattan", "learned"),
+    "miner": ("all", "hard", "semihard"),
+    "tune": ("full", "frozen", "warmup"),
+    "norm": ("batch", "group"),
+    "aspect": ("stretch", "pad", "crop"),
+    "precision": ("fp32", "bf16", "fp16"),
+    "protocol": ("open", "closed"),
+}
+"""What a field may be, where it is one of a few words."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,7 +61,7 @@ class Recipe:
     items: Annotated[int | None, "items of each identity in a batch"] = None
     groups: Annotated[int, "groups that a batch is drawn from, for harder negatives; 0: all of them"] = 0
     pairs: Annotated[int | None, "explicit pairs in a batch"] = None
-    same_share: Annotated[float, "share of same pairs in a batch of explicit pairs, 0 to 1"] = 0.5
+    balance: Annotated[bool, "draw same and different pairs equally often, however rare one of them is"] = True
     rotations: Annotated[bool, "quarter turns of an identity count as new identities"] = False
 
     # what may change without changing the identity
@@ -89,7 +94,7 @@ class Recipe:
     patience: Annotated[int | None, "stop after this many checks without a better held-out EER"] = None
 
     def __post_init__(self) -> None:
-        for name, allowed in _CHOICES.items():
+        for name, allowed in CHOICES.items():
             value = getattr(self, name)
             if value is not None and value not in allowed:
                 raise RecipeError(f"{name} = {value!r} does not exist; choose one of {', '.join(allowed)}.")
@@ -99,18 +104,18 @@ class Recipe:
             value = getattr(self, name)
             if value is not None and not value > 0:
                 raise RecipeError(f"{name} = {value} must be above 0.")
-        for name in ("dropout", "average", "warmup", "holdout", "same_share"):
+        for name in ("dropout", "average", "warmup", "holdout"):
             if not 0 <= getattr(self, name) < 1:
                 raise RecipeError(f"{name} = {getattr(self, name)} must lie in [0, 1).")
 
-    def but(self, **choices: Any) -> Self:
+    def but(self, **choices: Any) -> Recipe:
         """The same recipe with some choices changed; an unknown name is refused with the nearest one."""
         for name in choices:
             _known(name)
         return replace(self, **choices)
 
     @classmethod
-    def read(cls, path: str | Path) -> Self:
+    def read(cls, path: str | Path) -> Recipe:
         """A recipe from a TOML file of `name = value` lines."""
         try:
             values = tomllib.loads(Path(path).read_text(encoding="utf-8"))
@@ -129,16 +134,6 @@ class Recipe:
         return "".join(f"{name} = {_literal(value)}\n" for name, value in self.chosen().items())
 
 
-_CHOICES = {
-    "loss": LOSSES,
-    "distance": DISTANCES,
-    "precision": PRECISIONS,
-    "miner": MINERS,
-    "tune": TUNES,
-    "protocol": PROTOCOLS,
-    "norm": ("batch", "group"),
-    "aspect": ("stretch", "pad", "crop"),
-}
 _POSITIVE = (
     "size width depth dim temperature margin identities items pairs steps epochs minutes lr checks patience"
 ).split()
@@ -199,6 +194,7 @@ class Facts:
         side: median longer side of a sample of the images, in pixels; 0 when there are none.
         color: whether a sample of the images has colour.
         device: cpu, cuda or mps.
+        fast_bf16: whether the device multiplies bfloat16 faster than float32.
     """
 
     modality: str
@@ -211,6 +207,7 @@ class Facts:
     side: int = 0
     color: bool = False
     device: str = "cpu"
+    fast_bf16: bool = False
 
 
 def choose(recipe: Recipe, facts: Facts) -> Recipe:
@@ -235,7 +232,7 @@ def choose(recipe: Recipe, facts: Facts) -> Recipe:
         "size": _side(facts),
         "color": facts.color,
         "aspect": "stretch",
-        "precision": "bf16" if facts.device == "cuda" else "fp32",
+        "precision": "bf16" if facts.fast_bf16 else "fp32",
         "lr": 5e-5 if pretrained else 1e-3,
     }
     if budget_open:

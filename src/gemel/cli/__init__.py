@@ -1,0 +1,46 @@
+"""From the shell: one file per command, thin over the library.
+
+Only what the help needs is imported here; each command imports the rest when it runs.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+
+import typer
+
+from gemel.cli.calibrate import calibrate
+from gemel.cli.demo import demo
+from gemel.cli.embed import embed
+from gemel.cli.evaluate import evaluate
+from gemel.cli.info import info
+from gemel.cli.train import train
+from gemel.cli.verify import verify
+from gemel.errors import GemelError
+
+app = typer.Typer(
+    name="gemel",
+    help="Learn what makes two things the same, and answer questions with it.\n\n"
+    "Start with [bold]gemel demo[/bold], or with a folder of images, a folder per identity:\n\n"
+    "[bold]gemel train faces/ --out faces.gemel[/bold]\n\n"
+    "[bold]gemel verify faces.gemel a.jpg b.jpg[/bold]",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode="rich",
+    pretty_exceptions_enable=False,
+)
+for command in (demo, train, evaluate, calibrate, verify, embed, info):
+    app.command()(command)
+
+
+def main() -> None:
+    """Run a command; what gemel itself refuses is one message and exit code 2."""
+    try:
+        app()
+    except GemelError as error:
+        if "--json" in sys.argv:
+            print(json.dumps({"error": type(error).__name__, "message": str(error)}))
+        else:
+            print(f"gemel: {error}", file=sys.stderr)
+        sys.exit(2)

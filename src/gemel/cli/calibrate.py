@@ -1,0 +1,43 @@
+"""gemel calibrate: fit a twin's decision to data like that it will meet."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any, Optional
+
+import typer
+
+from gemel.cli.options import AsJson, Data, Model, Threads, reading, reading_flags, with_options
+from gemel.cli.output import answer
+
+
+@with_options(reading_flags)
+def calibrate(
+    model: Model,
+    data: Data,
+    out: Annotated[
+        Optional[Path],  # noqa: UP045
+        typer.Option(help="Write the calibrated twin here; without it, MODEL gets the new decision."),
+    ] = None,
+    prior: Annotated[float, typer.Option(help="Share of pairs that are the same where the twin is used, 0 to 1.")] = 0.5,
+    seed: Annotated[int, typer.Option(help="Of the sampled pairs and intervals.")] = 0,
+    overlap: Annotated[bool, typer.Option("--allow-overlap", help="Accept items that training has seen.")] = False,
+    threads: Threads = None,
+    as_json: AsJson = False,
+    **more: Any,
+) -> None:
+    """Turn distances into probabilities and thresholds, on identities that training never saw.
+
+    gemel calibrate letters.gemel digits/ --out digits.gemel
+    """
+    from gemel.items import read
+    from gemel.siamese import Siamese
+
+    twin = Siamese.load(model, threads=threads)
+    collection = read(data, **reading(more))
+    calibrated = twin.calibrate(
+        collection, prior=prior, seed=seed, allow_overlap=overlap, allow_bad=more["allow_bad"]
+    )
+    target = Path(model) if out is None else out
+    calibrated.save(target)
+    answer(f"{calibrated.describe()}\nModel:  {target}", {"model": str(target), **calibrated.json()}, as_json=as_json)

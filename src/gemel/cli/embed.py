@@ -1,0 +1,61 @@
+"""gemel embed: the embeddings of a collection, as a file that other tools read."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import numpy as np
+import typer
+
+from gemel.cli.options import AsJson, Data, Model, Threads, reading, reading_flags, with_options
+from gemel.cli.output import answer, note
+from gemel.errors import DataError, TooManyBad, require
+
+
+@with_options(reading_flags)
+def embed(
+    model: Model,
+    data: Data,
+    out: Annotated[Path, typer.Option(help="A .npz or .parquet file.")],
+    threads: Threads = None,
+    as_json: AsJson = False,
+    **more: Any,
+) -> None:
+    """Write a row per item: its name, its identity where it has one, and its embedding.
+
+    gemel embed faces.gemel faces/ --out faces.npz
+    """
+    if out.suffix not in (".npz", ".parquet"):
+        raise DataError(f"--out must end in .npz or .parquet, and is {out}.")
+    from gemel.items import read
+    from gemel.siamese import Siamese
+
+    twin = Siamese.load(model, threads=threads)
+    collection = read(data, **reading(more))
+    found = twin.embed(collection)
+    for bad in found.bad:
+        note(f"left out: {bad.name}: {bad.reason}")
+    if len(found.bad) > more["allow_bad"] * len(collection):
+        raise TooManyBad(
+            f"{len(found.bad)} of {len(collection)} items cannot be read, more than --allow-bad {more['allow_bad']}."
+        )
+    names = [collection.name(int(i)) for i in found.index]
+    labels = None if collection.identity is None else [collection.identity.name(int(i)) for i in found.index]
+    _write(out, names, labels, found.vectors)
+    words = f"{len(names)} embeddings of {found.vectors.shape[1]} dimensions: {out}"
+    answer(words, {"file": str(out), "items": len(names), "bad": len(found.bad)}, as_json=as_json)
+
+
+def _write(out: Path, names: list[str], labels: list[str | None] | None, vectors: np.ndarray) -> None:
+    if out.suffix == ".npz":
+        known = {} if labels is None else {"identity": np.array([label or "" for label in labels])}
+        np.savez(out, name=np.array(names), embedding=vectors, **known)
+        return
+    pa = require("pyarrow", extra="tables", purpose="write Parquet")
+    parquet = require("pyarrow.parquet", extra="tables", purpose="write Parquet")
+    rows = pa.FixedSizeListArray.from_arrays(pa.array(vectors.ravel()), vectors.shape[1])
+    columns = {"name": pa.array(names), "embedding": rows}
+    if labels is not None:
+        columns["identity"] = pa.array(labels)
+    parquet.write_table(pa.table(columns), out)

@@ -1,0 +1,41 @@
+"""gemel evaluate: how good a twin is on data of your own."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any, Optional
+
+import typer
+
+from gemel.cli.options import AsJson, Data, Model, Threads, reading, reading_flags, with_options
+from gemel.cli.output import answer
+
+
+@with_options(reading_flags)
+def evaluate(
+    model: Model,
+    data: Data,
+    report: Annotated[Optional[Path], typer.Option(help="Write an HTML report to this file.")] = None,  # noqa: UP045
+    pictures: Annotated[bool, typer.Option(help="Show the hardest mistakes in the report.")] = True,
+    threads: Threads = None,
+    as_json: AsJson = False,
+    **more: Any,
+) -> None:
+    """Measure a twin: verification, retrieval, one-shot, and what its decision costs on this data.
+
+    gemel evaluate faces.gemel others/
+
+    gemel evaluate faces.gemel others/ --report others.html
+    """
+    from gemel.items import read
+    from gemel.siamese import Siamese
+    from gemel.siamese import evaluate as measure
+
+    twin = Siamese.load(model, threads=threads)
+    collection = read(data, **reading(more))
+    found = measure(twin, collection, allow_bad=more["allow_bad"])
+    if report is not None:
+        from gemel.report import write_report
+
+        write_report(report, twin, collection, found, pictures=pictures)
+    answer(found.summary(), found.json(), as_json=as_json)

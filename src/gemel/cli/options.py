@@ -1,0 +1,88 @@
+"""Options that several commands share, and the flags that a recipe's fields become.
+
+A command takes them as `**more`; `with_options` spells them out in its signature, where Typer finds them.
+"""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from collections.abc import Callable
+from typing import Annotated, Any, Literal, Optional
+
+import typer
+
+from gemel.recipe import CHOICES, described
+
+AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object instead of words.")]
+Model = Annotated[str, typer.Argument(help="A model folder, as `gemel train --out` wrote it.", metavar="MODEL")]
+Data = Annotated[str, typer.Argument(help="A folder per identity, a table, or pairs: see `gemel train --help`.", metavar="DATA")]
+Threads = Annotated[Optional[int], typer.Option(help="Threads of the encoder; all cores when not given.")]  # noqa: UP045
+
+READING: dict[str, tuple[Any, Any, str]] = {
+    "grouped": (bool, False, "The first level of the folder holds groups: GROUP/IDENTITY/FILE."),
+    "impostors": (Optional[str], None, "Suffix of folders that hold forgeries of an identity, such as _forg."),
+    "pairs": (Optional[str], None, "A table of pairs whose sides are ids of DATA."),
+    "image": (Optional[str], None, "Column that holds the picture's path."),
+    "identity": (Optional[str], None, "Column that holds the identity."),
+    "group": (Optional[str], None, "Column that holds the group."),
+    "id": (Optional[str], None, "Column that holds the item's id."),
+    "allow_bad": (float, 0.01, "Share of items that may be unreadable, 0 to 1."),
+}
+"""How DATA is read: name → type, default, help. Passed on to `gemel.read`, `allow_bad` excepted."""
+
+
+def _flag(name: str, kind: Any, default: Any, text: str, panel: str) -> inspect.Parameter:
+    dashed = name.replace("_", "-")
+    names = [f"--{dashed}/--no-{dashed}"] if kind in (bool, Optional[bool]) and default is not False else [f"--{dashed}"]
+    option = typer.Option(*names, help=text, rich_help_panel=panel)
+    return inspect.Parameter(
+        name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=Annotated[kind, option]
+    )
+
+
+def reading_flags() -> list[inspect.Parameter]:
+    """A flag for everything that `gemel.read` may need to be told."""
+    return [_flag(name, *spec, panel="How DATA is read") for name, spec in READING.items()]
+
+
+def recipe_flags() -> list[inspect.Parameter]:
+    """A flag for every field of the recipe; not given means: from the recipe file, or chosen from the data."""
+    flags = []
+    for name, (kind, default, text) in described().items():
+        allowed = CHOICES.get(name)
+        typed: Any = Literal[allowed] if allowed else kind
+        shown = text if default is None else f"{text} [default: {default}]"
+        flags.append(_flag(name, Optional[typed], None, shown, panel="Recipe: all chosen from the data unless given"))
+    return flags
+
+
+def with_options(*groups: Callable[[], list[inspect.Parameter]]) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Spell out the `**more` of a command as the flags of the given groups."""
+
+    def spell(command: Callable[..., Any]) -> Callable[..., Any]:
+        signature = inspect.signature(command, eval_str=True)
+        own = [p for p in signature.parameters.values() if p.kind is not inspect.Parameter.VAR_KEYWORD]
+        flags = [flag for group in groups for flag in group()]
+
+        @functools.wraps(command)
+        def wrapper(**given: Any) -> Any:
+            return command(**given)
+
+        parameters = [*(p.replace(kind=inspect.Parameter.KEYWORD_ONLY) for p in own), *flags]
+        wrapper.__signature__ = signature.replace(parameters=parameters)  # type: ignore[attr-defined]
+        wrapper.__annotations__ = {p.name: p.annotation for p in parameters}
+        del wrapper.__wrapped__  # type: ignore[attr-defined]
+        return wrapper
+
+    return spell
+
+
+def reading(more: dict[str, Any]) -> dict[str, Any]:
+    """The options that `gemel.read` takes, as far as they were given."""
+    return {n: more[n] for n in READING if n != "allow_bad" and more.get(n) not in (None, False)}
+
+
+def choices(more: dict[str, Any]) -> dict[str, Any]:
+    """The fields of the recipe that were given."""
+    return {n: more[n] for n in described() if more.get(n) is not None}

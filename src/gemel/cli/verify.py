@@ -1,0 +1,56 @@
+"""gemel verify: are these two the same?"""
+
+from __future__ import annotations
+
+import math
+from typing import Annotated, Optional
+
+import typer
+
+from gemel.cli.options import AsJson, Model, Threads
+from gemel.cli.output import answer
+
+EXIT = {True: 0, False: 1, None: 3}
+WORDS = {True: "same", False: "different", None: "undecided"}
+
+
+def verify(
+    model: Model,
+    a: Annotated[str, typer.Argument(help="One file.", metavar="A")],
+    b: Annotated[str, typer.Argument(help="The other file.", metavar="B")],
+    fmr: Annotated[Optional[float], typer.Option(help="Highest false match rate, such as 0.01.")] = None,  # noqa: UP045
+    prior: Annotated[Optional[float], typer.Option(help="Share of pairs that are the same, 0 to 1.")] = None,  # noqa: UP045
+    certainty: Annotated[
+        Optional[float],  # noqa: UP045
+        typer.Option(help="Stay undecided unless one answer is at least this probable, 0.5 to 1."),
+    ] = None,
+    threads: Threads = None,
+    as_json: AsJson = False,
+) -> None:
+    """Say whether two files are the same. Exit code 0: same, 1: different, 2: error, 3: undecided.
+
+    gemel verify faces.gemel a.jpg b.jpg
+
+    gemel verify faces.gemel a.jpg b.jpg --fmr 0.01           at a chosen false match rate
+
+    gemel verify faces.gemel a.jpg b.jpg --prior 0.001        where few pairs are the same
+
+    gemel verify faces.gemel a.jpg b.jpg --certainty 0.95     or say that you do not know
+    """
+    from gemel.siamese import Siamese
+
+    verdict = Siamese.load(model, threads=threads).verify(a, b, fmr=fmr, prior=prior, certainty=certainty)
+    side = "≤" if verdict.distance <= verdict.threshold else ">"
+    words = (
+        f"{WORDS[verdict.same]}: probability {verdict.probability:.3f}, "
+        f"distance {verdict.distance:.4f} {side} threshold {verdict.threshold:.4f} ({verdict.point})"
+    )
+    values = {
+        "same": verdict.same,
+        "probability": verdict.probability,
+        "distance": verdict.distance,
+        "threshold": verdict.threshold if math.isfinite(verdict.threshold) else None,
+        "point": verdict.point,
+    }
+    answer(words, values, as_json=as_json)
+    raise typer.Exit(EXIT[verdict.same])

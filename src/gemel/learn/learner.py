@@ -1,0 +1,198 @@
+"""One training run as Lightning sees it: network, average, loss, optimiser, and the held-out check.
+
+Everything that a run changes lives in this module's state, so that a checkpoint holds all of it.
+"""
+
+from __future__ import annotations
+
+import copy
+import math
+import time
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import lightning.pytorch as pl
+import numpy as np
+import torch
+from torch import Tensor
+from torch.optim.swa_utils import AveragedModel
+
+from gemel.learn.distances import distance
+from gemel.learn.encoders import Encoder
+from gemel.learn.losses import Loss, Term
+from gemel.learn.training_set import Batch, Steps, TrainingSet
+from gemel.measure import eer
+from gemel.recipe import Recipe
+
+if TYPE_CHECKING:
+    from jaxtyping import Bool, Float, Int
+
+HELD_OUT_BATCH = 256
+
+
+class HeldOut:
+    """Pairs of items that take no part in training, and the EER on them.
+
+    Args:
+        data: the held-out items.
+        a, b: [m] positions of the two items of each pair.
+        same: [m] whether they are the same.
+        metric: name of the distance that compares embeddings.
+    """
+
+    def __init__(
+        self,
+        data: TrainingSet,
+        a: Int[np.ndarray, " m"],
+        b: Int[np.ndarray, " m"],
+        same: Bool[np.ndarray, " m"],
+        metric: str,
+    ) -> None:
+        self.data, self.a, self.b, self.same = data, a, b, same
+        self._distance = distance(metric)
+
+    def batches(self) -> list[dict[str, Tensor]]:
+        """Encoder inputs of all items, in order."""
+        starts = range(0, len(self.data), HELD_OUT_BATCH)
+        return [self.data.prepared(np.arange(s, min(s + HELD_OUT_BATCH, len(self.data)))) for s in starts]
+
+    def distances(self, embeddings: Float[Tensor, "n d"]) -> Float[np.ndarray, " m"]:
+        """How far apart the two items of each pair are."""
+        a, b = torch.from_numpy(self.a), torch.from_numpy(self.b)
+        chunks = [self._distance.paired(embeddings[i], embeddings[j]) for i, j in zip(a.split(65536), b.split(65536))]  # noqa: B905
+        return torch.cat(chunks).numpy()
+
+    def eer(self, embeddings: Float[Tensor, "n d"]) -> float:
+        """Equal error rate, 0 to 1; ½ is chance."""
+        return float(eer(self.distances(embeddings), self.same))
+
+
+class Learner(pl.LightningModule):
+    """The network that learns and everything that changes with it.
+
+    Args:
+        encoder: the shared subnetwork.
+        loss: what it minimises; its own parameters are optimised too.
+        recipe: a chosen recipe, `steps` included.
+        steps: the training batches.
+        held_out: pairs to watch; None when nothing is held out.
+    """
+
+    def __init__(self, encoder: Encoder, loss: Loss, recipe: Recipe, steps: Steps, held_out: HeldOut | None) -> None:
+        super().__init__()
+        self.encoder = encoder.to(memory_format=torch.channels_last)
+        self.loss = loss
+        self.average = AveragedModel(encoder, avg_fn=_Decay(recipe.average), use_buffers=True) if recipe.average else None
+        self.recipe, self.steps, self.held_out = recipe, steps, held_out
+        self.seen: Seen | None = None
+        self._collected: list[Tensor] = []
+
+    @property
+    def network(self) -> Encoder:
+        """The encoder to keep: the averaged one when there is an average."""
+        return self.encoder if self.average is None else self.average.module
+
+    def training_step(self, batch: Batch, index: int) -> Tensor:
+        torch.manual_seed(batch.plan.seed % 2**63)
+        inputs = {name: _channels_last(x) for name, x in self.steps.distorted(batch).items()}
+        embeddings = self.encoder(**inputs)
+        term: Term = self.loss(embeddings, embeddings, batch.relation)
+        self.seen = Seen(batch, embeddings.detach(), term.value.detach(), term.counted)
+        rows = len(batch.plan)
+        self.log("loss", term.value, prog_bar=True, batch_size=rows)
+        self.log("counted", float(term.counted), batch_size=rows)
+        return term.value
+
+    def on_train_batch_end(self, outputs: Any, batch: Any, batch_idx: int) -> None:
+        if self.average is not None:
+            self.average.update_parameters(self.encoder)
+
+    def on_validation_epoch_start(self) -> None:
+        self._collected = []
+        self.network.eval()
+
+    def validation_step(self, batch: dict[str, Tensor], index: int) -> None:
+        self._collected.append(self.network(**batch).float().cpu())
+
+    def on_validation_epoch_end(self) -> None:
+        assert self.held_out is not None
+        self.log("eer", self.held_out.eer(torch.cat(self._collected)), prog_bar=True)
+
+    def configure_optimizers(self) -> Any:
+        assert self.recipe.lr is not None
+        optimizer = torch.optim.AdamW(_weight_groups(self, self.recipe.weight_decay), lr=self.recipe.lr)
+        schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, self._pace)
+        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
+
+    def _pace(self, step: int) -> float:
+        """Learning rate as a share of its peak: a linear rise, then half a cosine."""
+        total = len(self.steps)
+        rise = max(1, round(self.recipe.warmup * total))
+        if step < rise:
+            return (step + 1) / rise
+        return 0.5 * (1 + math.cos(math.pi * min(1.0, (step - rise) / max(1, total - rise))))
+
+    def train_dataloader(self) -> Steps:
+        return self.steps
+
+    def val_dataloader(self) -> list[dict[str, Tensor]]:
+        return [] if self.held_out is None else self.held_out.batches()
+
+    def transfer_batch_to_device(self, batch: Any, device: torch.device, dataloader_idx: int) -> Any:
+        if not isinstance(batch, Batch):
+            return {name: x.to(device) for name, x in batch.items()}
+        inputs = {name: x.to(device, non_blocking=True) for name, x in batch.inputs.items()}
+        return Batch(inputs, batch.relation.to(device), batch.plan)
+
+
+class Seen:
+    """What the last training step saw, for diagnosis."""
+
+    def __init__(self, batch: Batch, embeddings: Tensor, value: Tensor, counted: int) -> None:
+        self.batch, self.embeddings, self.value, self.counted = batch, embeddings, value, counted
+
+
+class _Decay:
+    """An exponential average that follows quickly at first: decay min(d, (1 + t) / (10 + t))."""
+
+    def __init__(self, decay: float) -> None:
+        self._decay = decay
+
+    def __call__(self, averaged: Tensor, current: Tensor, count: Tensor | int) -> Tensor:
+        if not averaged.is_floating_point():
+            return current
+        t = float(count)
+        return torch.lerp(averaged, current, 1 - min(self._decay, (1 + t) / (10 + t)))
+
+
+def _channels_last(x: Tensor) -> Tensor:
+    return x.to(memory_format=torch.channels_last) if x.dim() == 4 else x
+
+
+def _weight_groups(module: Learner, decay: float) -> list[dict[str, Any]]:
+    """Matrices and kernels decay; biases, norms and the loss's own parameters do not."""
+    own = [p for p in module.encoder.parameters() if p.requires_grad]
+    kept = [p for p in own if p.dim() < 2] + [p for p in module.loss.parameters() if p.requires_grad]
+    return [
+        {"params": [p for p in own if p.dim() >= 2], "weight_decay": decay},
+        {"params": kept, "weight_decay": 0.0},
+    ]
+
+
+def rehearse(learner: Learner, steps: int = 6, autocast: torch.dtype | None = None) -> float:
+    """Seconds per step, measured on copies of the network and its loss: nothing of the run changes."""
+    encoder, loss = copy.deepcopy(learner.encoder).train(), copy.deepcopy(learner.loss)
+    optimizer = torch.optim.AdamW([*encoder.parameters(), *loss.parameters()], lr=0.0)
+    seconds = []
+    for step in range(steps):
+        begin = time.perf_counter()
+        batch = learner.steps.batch(step)
+        inputs: Mapping[str, Tensor] = {n: _channels_last(x) for n, x in learner.steps.distorted(batch).items()}
+        with torch.autocast("cpu", dtype=autocast or torch.bfloat16, enabled=autocast is not None):
+            embeddings = encoder(**inputs)
+            value = loss(embeddings, embeddings, batch.relation).value
+        optimizer.zero_grad()
+        value.backward()
+        optimizer.step()
+        seconds.append(time.perf_counter() - begin)
+    return float(np.median(seconds[steps // 3 :]))

@@ -1,0 +1,260 @@
+"""Everything that is decided before the first step: splits, decoded items, the closed recipe, the network.
+
+`outset(data, recipe)` is what `train` starts from and what a dry run prints.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+
+from gemel.errors import NotEnoughData, RecipeError
+from gemel.items import Collection, ImageModality, Modality, probe, split
+from gemel.learn import encoders, losses
+from gemel.learn.augment import Augment
+from gemel.learn.batches import UNKNOWN
+from gemel.learn.encoders import Encoder
+from gemel.learn.learner import HeldOut, Learner, rehearse
+from gemel.learn.losses import Knows
+from gemel.learn.training_set import Steps, TrainingSet, batches_of, training_set
+from gemel.measure import pairs_of
+from gemel.recipe import Facts, Recipe, choose
+
+HELD_OUT_PAIRS = 20_000
+"""At most so many pairs are watched during training."""
+FEWEST_HELD_OUT = 5
+"""Identities that stopping and calibrating each need."""
+SAMPLE = 64
+"""Images looked at to choose size and colour."""
+
+
+@dataclass(frozen=True)
+class Outset:
+    """A training that has not begun.
+
+    Attributes:
+        learner: network, loss, batches and held-out pairs.
+        recipe: every choice, closed, with a budget in steps.
+        modality: how items are prepared, in training as in use.
+        training: the decoded training items.
+        calibrating: what the decision will be fitted on; None when nothing could be held out.
+        device: cpu, cuda or mps.
+        notes: what reading and splitting had to say.
+        seconds_per_step: measured on this machine; None unless it was asked for or needed.
+    """
+
+    learner: Learner
+    recipe: Recipe
+    modality: Modality
+    training: TrainingSet
+    calibrating: Collection | None
+    device: str
+    notes: tuple[str, ...]
+    seconds_per_step: float | None = None
+
+    def describe(self) -> str:
+        """What will be trained, on what, and for how long: a few lines."""
+        learner, recipe = self.learner, self.recipe
+        weights = sum(p.numel() for p in learner.encoder.parameters())
+        rows = learner.steps.batches.rows
+        lines = [
+            f"{len(self.training)} training items; {_held(learner.held_out)} to stop, {_size(self.calibrating)} to calibrate",
+            f"{recipe.encoder} encoder, {weights:,} weights, {recipe.dim} dimensions, {recipe.distance} distance",
+            f"{recipe.loss} loss, batches of {rows}, {recipe.steps} steps on {self.device} in {recipe.precision}",
+        ]
+        if self.seconds_per_step is not None:
+            assert recipe.steps is not None
+            minutes = recipe.steps * self.seconds_per_step / 60
+            decoded = np.asarray(self.training.raws).nbytes / 2**20
+            state = weights * 4 * (4 if recipe.average else 3) / 2**20
+            lines.append(
+                f"about {minutes:.1f} min ({self.seconds_per_step:.3f} s a step, checks not counted); "
+                f"{decoded + state:.0f} MB for items and weights; {2 * state:.0f} MB of checkpoints on disk"
+            )
+        return "\n".join(lines)
+
+
+def outset(data: Collection, recipe: Recipe, *, allow_bad: float = 0.01, measure: bool = False) -> Outset:
+    """Decide everything that comes before the first step.
+
+    Raises:
+        NotEnoughData: nothing can be learned from the data.
+        RecipeError: a choice does not fit the data, or the loss needs what the data does not know.
+    """
+    torch.manual_seed(recipe.seed)
+    device = _device()
+    if device == "cpu" and recipe.precision == "fp16":
+        raise RecipeError("precision = 'fp16' needs a GPU; on a CPU use bf16 or fp32.")
+    parts = _parts(data, recipe)
+    notes = [*data.notes, *parts.notes]
+    recipe = choose(recipe, _facts(parts.train, device))
+    modality, encoder = _encoder(parts.train.modality, recipe)
+    train = training_set(parts.train.with_modality(modality), allow_bad=allow_bad, notes=notes)
+    loss = losses.build(recipe)
+    _refuse_unknown(loss.needs, train, recipe)
+    held_out = None
+    if parts.stop is not None:
+        stopping = training_set(parts.stop.with_modality(modality), allow_bad=allow_bad, notes=notes)
+        held_out = _watched(stopping, recipe)
+    batches = batches_of(train, recipe)
+    steps = Steps(train, batches, Augment.of(recipe), recipe.steps or 1, recipe.seed)
+    learner = Learner(encoder, loss, recipe, steps, held_out)
+    seconds = _seconds(learner, recipe) if measure or recipe.minutes is not None else None
+    recipe = _budget(recipe, len(train), batches.rows, seconds)
+    learner.recipe, steps.total = recipe, recipe.steps or 1
+    calibrating = None if parts.calibrate is None else parts.calibrate.with_modality(modality)
+    return Outset(learner, recipe, modality, train, calibrating, device, tuple(notes), seconds)
+
+
+@dataclass(frozen=True)
+class _Parts:
+    train: Collection
+    stop: Collection | None
+    calibrate: Collection | None
+    notes: tuple[str, ...] = ()
+
+
+def _parts(data: Collection, recipe: Recipe) -> _Parts:
+    """Training, stopping and calibrating items: as given, or held out."""
+    given = split(data) if data.split is not None else {}
+    train = given.get("train", data)
+    missing = [name for name in ("stop", "calibrate") if name not in given]
+    if not missing or recipe.holdout == 0:
+        return _Parts(train, given.get("stop"), given.get("calibrate"))
+    count = _identities(train)
+    share = max(recipe.holdout / 2, FEWEST_HELD_OUT / max(1, count))
+    if recipe.protocol == "open" and count and share * len(missing) > 0.5:
+        note = (
+            f"{count} identities with two or more items are too few to hold {FEWEST_HELD_OUT} out for each of "
+            f"{' and '.join(missing)}: nothing is held out, and the twin comes without a decision. "
+            "Calibrate it on other data: gemel calibrate MODEL DATA."
+        )
+        return _Parts(train, given.get("stop"), given.get("calibrate"), (note,))
+    shares = {"train": 1 - share * len(missing)} | dict.fromkeys(missing, share)
+    own = split(train, protocol=recipe.protocol, shares=shares, seed=recipe.seed)
+    parts = {**given, **own}
+    return _Parts(parts["train"], parts["stop"], parts["calibrate"])
+
+
+def _identities(data: Collection) -> int:
+    """Identities with at least two items; for pair data, items are counted in pairs."""
+    if data.identity is None:
+        return 0 if data.pairs is None else len(data.pairs)
+    codes = data.identity.codes
+    return int((np.bincount(codes[codes != UNKNOWN]) >= 2).sum())
+
+
+def _facts(train: Collection, device: str) -> Facts:
+    codes = np.zeros(0, int) if train.identity is None else train.identity.codes
+    counts = np.bincount(codes[codes != UNKNOWN]) if len(codes) else np.zeros(0, int)
+    several = counts[counts >= 2]
+    explicit = train.pairs if train.pairs is not None else train.triplets
+    side, color = _look(train)
+    return Facts(
+        modality=train.modality.name,
+        items=len(train),
+        identities=len(several),
+        most_items=int(np.median(several)) if len(several) else 2,
+        singletons=int((counts == 1).sum()),
+        pairs=0 if explicit is None else len(explicit),
+        graded=train.pairs is not None and train.pairs.score is not None,
+        side=side,
+        color=color,
+        device=device,
+        fast_bf16=_fast_bf16(device),
+    )
+
+
+def _look(train: Collection) -> tuple[int, bool]:
+    """Median longer side of some images, and whether any has colour."""
+    if train.modality.name != "image" or not len(train):
+        return 0, False
+    some = np.linspace(0, len(train) - 1, min(SAMPLE, len(train))).astype(int)
+    seen = [found for i in some if (found := probe(train.source(int(i)))) is not None]
+    if not seen:
+        return 0, False
+    return int(np.median([max(p.height, p.width) for p in seen])), any(p.color for p in seen)
+
+
+def _encoder(modality: Modality, recipe: Recipe) -> tuple[Modality, Encoder]:
+    """The network, and the modality that prepares what it takes."""
+    name = recipe.encoder or ""
+    if name.startswith("pretrained:"):
+        own = encoders.pretrained_modality(name.removeprefix("pretrained:"))
+        return own, encoders.build(recipe, own)
+    if isinstance(modality, ImageModality):
+        assert recipe.size is not None
+        assert recipe.aspect is not None
+        channels = 3 if recipe.color else 1
+        modality = ImageModality(height=recipe.size, width=recipe.size, channels=channels, resize=recipe.aspect)
+    return modality, encoders.build(recipe, modality)
+
+
+def _refuse_unknown(needs: frozenset[Knows], data: TrainingSet, recipe: Recipe) -> None:
+    """Refuse, before training, a loss that needs what the data does not know."""
+    knows = set()
+    if (data.identity != UNKNOWN).any():
+        knows.add(Knows.IDENTITY)
+    if len(data.value):
+        knows |= {Knows.SCORE} if data.graded else {Knows.PAIRS, Knows.TRIPLETS}
+    if not knows & needs:
+        raise NotEnoughData(
+            f"The {recipe.loss} loss needs {' or '.join(sorted(n.value for n in needs))}, and the data knows "
+            f"{' and '.join(sorted(k.value for k in knows)) or 'nothing of its items'}. Choose another loss, or give more."
+        )
+
+
+def _watched(data: TrainingSet, recipe: Recipe) -> HeldOut | None:
+    """The pairs on which training is watched; None where there is nothing to tell apart."""
+    if (data.identity != UNKNOWN).any():
+        a, b, same = pairs_of(data.identity, limit=HELD_OUT_PAIRS, seed=recipe.seed)
+    else:
+        a, b, same = data.a[:HELD_OUT_PAIRS], data.b[:HELD_OUT_PAIRS], data.value[:HELD_OUT_PAIRS] > 0.5
+    if not same.any() or same.all():
+        return None
+    return HeldOut(data, a, b, same, metric=metric_of(recipe))
+
+
+def metric_of(recipe: Recipe) -> str:
+    """The distance that compares embeddings: the learned one is Manhattan after its own last layer."""
+    assert recipe.distance is not None
+    return "manhattan" if recipe.distance == "learned" else recipe.distance
+
+
+def _budget(recipe: Recipe, items: int, rows: int, seconds: float | None) -> Recipe:
+    """The budget in steps, whatever it was given in."""
+    if recipe.epochs is not None:
+        return recipe.but(steps=max(1, round(recipe.epochs * items / rows)), epochs=None)
+    if recipe.minutes is not None:
+        assert seconds is not None
+        return recipe.but(steps=max(1, int(recipe.minutes * 60 / seconds)), minutes=None)
+    return recipe
+
+
+def _seconds(learner: Learner, recipe: Recipe) -> float:
+    return rehearse(learner, autocast={"bf16": torch.bfloat16, "fp16": torch.float16}.get(recipe.precision or ""))
+
+
+def _device() -> str:
+    if torch.cuda.is_available():
+        return "cuda"
+    return "mps" if torch.backends.mps.is_available() else "cpu"
+
+
+def _fast_bf16(device: str) -> bool:
+    if device == "cuda":
+        return torch.cuda.is_bf16_supported()
+    cpu: Any = torch.cpu
+    return device == "cpu" and (cpu._is_avx512_bf16_supported() or cpu._is_amx_tile_supported())
+
+
+def _held(held_out: HeldOut | None) -> str:
+    return "none" if held_out is None else str(len(held_out.data))
+
+
+def _size(items: Sequence[Any] | Collection | None) -> str:
+    return "none" if items is None else str(len(items))

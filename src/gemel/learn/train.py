@@ -1,0 +1,233 @@
+"""train(data, recipe) → Siamese: from a collection to a calibrated twin, on Lightning's Trainer.
+
+What a run needs to go on lies in its folder of checkpoints; what comes out is exported to ONNX and
+calibrated on identities that the run never saw.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import signal
+import tempfile
+import threading
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+import lightning.pytorch as pl
+import safetensors.torch
+import torch
+from lightning.pytorch.callbacks import Callback, EarlyStopping, ModelCheckpoint, TQDMProgressBar
+
+from gemel.errors import GemelError, NotEnoughData, RecipeError
+from gemel.items import Collection, read
+from gemel.learn.diagnose import Diagnose
+from gemel.learn.export import export
+from gemel.learn.outset import Outset, metric_of, outset
+from gemel.recipe import Recipe
+from gemel.siamese import Siamese, Trained
+
+LOG = logging.getLogger("gemel")
+PRECISION: dict[str | None, Any] = {"fp32": "32-true", "bf16": "bf16-mixed", "fp16": "16-mixed"}
+LAST = "last.ckpt"
+
+
+def train(
+    data: Collection | str | Path,
+    recipe: Recipe | None = None,
+    *,
+    start: Siamese | None = None,
+    checkpoints: str | Path | None = None,
+    resume: bool = False,
+    allow_bad: float = 0.01,
+    callbacks: Sequence[Callback] = (),
+    logger: Any = False,
+    progress: bool = True,
+    say: Callable[[str], None] = LOG.info,
+    **choices: Any,
+) -> Siamese:
+    """Learn what makes two items the same.
+
+    Args:
+        data: a collection, or what `gemel.read` takes.
+        recipe: what was chosen; everything left open is chosen from the data.
+        start: a trained twin to start from; the new encoder must have its shape.
+        checkpoints: a folder that keeps the run's state, so that it can be resumed; a temporary one when None.
+        resume: go on from the last checkpoint in `checkpoints`; the result equals that of the uninterrupted run.
+        allow_bad: share of items that may be unreadable, 0 to 1.
+        callbacks, logger: handed to Lightning's Trainer.
+        progress: show a bar with loss, held-out EER and throughput.
+        say: takes each sentence on what was chosen and found; the `gemel` logger when not given.
+        **choices: fields of the recipe, by keyword; they win over `recipe`.
+
+    Returns:
+        The twin with the best held-out EER, calibrated on identities that neither training nor stopping saw;
+        without a decision when too few identities could be held out.
+
+    Raises:
+        NotEnoughData, TooManyBad, RecipeError, TrainingFailed: with what to do.
+    """
+    recipe = (recipe or Recipe()).but(**choices)
+    data = data if isinstance(data, Collection) else read(data)
+    with _folder(checkpoints) as folder:
+        begun = outset(data, _resumed(folder, recipe) if resume else recipe, allow_bad=allow_bad)
+        for line in (*begun.notes, *begun.describe().splitlines()):
+            say(line)
+        (folder / "recipe.toml").write_text(begun.recipe.toml(), encoding="utf-8")
+        if start is not None:
+            _start_from(begun, start)
+        diagnosis = Diagnose(say)
+        _fit(begun, folder, [diagnosis, *callbacks], logger=logger, progress=progress, resume=resume)
+        return _calibrated(_twin(begun, folder), begun, say)
+
+
+def _fit(
+    begun: Outset, folder: Path, callbacks: Sequence[Callback], *, logger: Any, progress: bool, resume: bool
+) -> None:
+    """Run the steps, and leave the best weights, and everything with them, in the learner."""
+    learner, recipe = begun.learner, begun.recipe
+    total = len(learner.steps)
+    every = max(1, total // recipe.checks)
+    watched = learner.held_out is not None
+    keep = ModelCheckpoint(
+        folder,
+        filename="best",
+        monitor="eer" if watched else None,
+        every_n_train_steps=None if watched else every,
+        save_last=True,
+        enable_version_counter=False,
+    )
+    own: list[Callback] = [keep, StopOnInterrupt()]
+    if progress:
+        own.append(TQDMProgressBar(refresh_rate=max(1, total // 200)))
+    if watched and recipe.patience is not None:
+        own.append(EarlyStopping("eer", patience=recipe.patience))
+    with _quiet():
+        trainer = pl.Trainer(
+            accelerator=begun.device,
+            devices=1,
+            max_epochs=1,
+            precision=PRECISION[recipe.precision],
+            callbacks=[*own, *callbacks],
+            logger=logger,
+            val_check_interval=every,
+            limit_val_batches=1.0 if watched else 0,
+            num_sanity_val_steps=0,
+            enable_model_summary=False,
+            enable_progress_bar=progress,
+            default_root_dir=folder,
+        )
+        trainer.fit(learner, ckpt_path=folder / LAST if resume else None, weights_only=True)
+    if watched and keep.best_model_path:
+        state = torch.load(keep.best_model_path, map_location="cpu", weights_only=True)
+        learner.load_state_dict(state["state_dict"])
+    learner.cpu().eval()
+
+
+class StopOnInterrupt(Callback):
+    """The first Ctrl-C ends the run after its step, with the best so far; a second one kills it."""
+
+    def __init__(self) -> None:
+        self._before: Any = None
+
+    def on_fit_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        if threading.current_thread() is not threading.main_thread():
+            return
+
+        def stop(number: int, frame: FrameType | None) -> None:
+            LOG.warning("Stopping after this step; press Ctrl-C again to stop at once.")
+            trainer.should_stop = True
+            signal.signal(signal.SIGINT, self._before)
+
+        self._before = signal.signal(signal.SIGINT, stop)
+
+    def teardown(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:
+        if self._before is not None:
+            signal.signal(signal.SIGINT, self._before)
+
+
+def _twin(begun: Outset, folder: Path) -> Siamese:
+    """The trained network as a twin that needs no PyTorch."""
+    network = begun.learner.network
+    file = folder / "encoder.onnx"
+    export(network, file)
+    return Siamese.from_training(
+        file.read_bytes(),
+        modality=begun.modality,
+        distance=metric_of(begun.recipe),
+        dim=network.dim,
+        trained=Trained(
+            recipe=begun.recipe.chosen(),
+            weights=safetensors.torch.save({k: v.contiguous() for k, v in network.state_dict().items()}),
+            content=begun.training,
+        ),
+    )
+
+
+def _calibrated(twin: Siamese, begun: Outset, say: Callable[[str], None]) -> Siamese:
+    """Fit the decision on what was held out for it; without one when that is too little."""
+    if begun.calibrating is None:
+        return twin
+    try:
+        return twin.calibrate(begun.calibrating, seed=begun.recipe.seed)
+    except NotEnoughData as reason:
+        say(f"The twin comes without a decision: {reason}")
+        return twin
+
+
+def _start_from(begun: Outset, start: Siamese) -> None:
+    """Take over the weights of a trained twin."""
+    weights = safetensors.torch.load(start.weights())
+    try:
+        begun.learner.encoder.load_state_dict(weights)
+    except RuntimeError as error:
+        raise RecipeError(
+            "The twin to start from has another shape than the encoder of this recipe; use the recipe it was "
+            f"trained with ({start.recipe}). PyTorch says: {error}"
+        ) from None
+    if begun.learner.average is not None:
+        begun.learner.average.module.load_state_dict(weights)
+
+
+def _resumed(folder: Path, recipe: Recipe) -> Recipe:
+    """The closed recipe of the interrupted run; another choice now would not continue it."""
+    if not (folder / LAST).exists():
+        raise GemelError(f"There is nothing to resume in {folder}: it has no {LAST}. Train without resume.")
+    before = Recipe.read(folder / "recipe.toml")
+    changed = {k: v for k, v in recipe.chosen().items() if v != Recipe().chosen().get(k) and v != before.chosen().get(k)}
+    budget = {"minutes", "epochs"} & changed.keys()
+    if changed.keys() - budget:
+        raise RecipeError(
+            f"The run in {folder} was begun with another recipe; {', '.join(changed)} cannot change half-way. "
+            "Resume without these choices, or train anew."
+        )
+    return before
+
+
+@contextlib.contextmanager
+def _folder(given: str | Path | None) -> Iterator[Path]:
+    if given is not None:
+        Path(given).mkdir(parents=True, exist_ok=True)
+        yield Path(given)
+        return
+    with tempfile.TemporaryDirectory(prefix="gemel-") as made:
+        yield Path(made)
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """Without Lightning's advice on workers, devices and products."""
+    loggers = [logging.getLogger(name) for name in ("lightning.pytorch", "lightning.fabric", "lightning")]
+    before = [logger.level for logger in loggers]
+    for logger in loggers:
+        logger.setLevel(logging.ERROR)
+    try:
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", module="lightning")
+            yield
+    finally:
+        for logger, level in zip(loggers, before, strict=True):
+            logger.setLevel(level)

@@ -1,0 +1,211 @@
+"""The decoded items of a split, their codes, and batches of tensors made from plans.
+
+Everything is decoded once and kept compact; a batch is a gather, a prepare and a distortion.
+Knows arrays and tensors, no network.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from gemel.errors import NotEnoughData
+from gemel.items import Collection, Labels, Modality, decode
+from gemel.learn.augment import Augment, turned
+from gemel.learn.batches import UNKNOWN, Batches, BatchPlan, IdentityBatches, PairBatches
+from gemel.learn.relation import Relation, Side, SparsePairs
+from gemel.recipe import Recipe
+
+if TYPE_CHECKING:
+    from jaxtyping import Float, Int
+
+TURNS = 4
+
+
+@dataclass(frozen=True)
+class TrainingSet:
+    """Decoded items and what is known of them, as codes of one common space.
+
+    Attributes:
+        modality: prepares the raws; fitted on this split when it is the training split.
+        raws: [n, ...] decoded items.
+        names: what each item is called in messages.
+        content: [n] equal exactly where the decoded content is.
+        identity, group, impostor_of: [n] codes, UNKNOWN (-1) where not known; identity and impostor_of share codes.
+        a, b, value: explicit pairs by position, with 1 for same, 0 for different, or a score; empty when none.
+        graded: whether `value` are scores.
+    """
+
+    modality: Modality
+    raws: Sequence[Any]
+    names: Sequence[str]
+    content: Int[np.ndarray, " n"]
+    identity: Int[np.ndarray, " n"]
+    group: Int[np.ndarray, " n"]
+    impostor_of: Int[np.ndarray, " n"]
+    a: Int[np.ndarray, " m"]
+    b: Int[np.ndarray, " m"]
+    value: Float[np.ndarray, " m"]
+    graded: bool
+
+    def __len__(self) -> int:
+        return len(self.content)
+
+    def prepared(self, rows: Int[np.ndarray, " b"], rng: np.random.Generator | None = None) -> dict[str, Tensor]:
+        """Encoder inputs of the given items."""
+        arrays = self.modality.prepare(self.raws[rows], rng=rng).arrays  # type: ignore[index]
+        return {name: torch.from_numpy(array) for name, array in arrays.items()}
+
+
+def training_set(data: Collection, *, allow_bad: float, notes: list[str]) -> TrainingSet:
+    """Decode a collection; what could not be read is named in `notes`."""
+    decoded = decode(data, allow_bad=allow_bad)
+    if decoded.bad:
+        shown = ", ".join(f"{name} ({reason})" for name, reason in decoded.bad[:20])
+        notes.append(f"{len(decoded.bad)} bad items were left out: {shown}")
+    data = data.take(decoded.good)
+    identity, impostor_of = _aligned(data.identity, data.impostor_of, len(data))
+    a, b, value, graded = _explicit(data)
+    return TrainingSet(
+        modality=data.modality,
+        raws=decoded.raws,
+        names=[data.name(i) for i in range(len(data))],
+        content=decoded.content,
+        identity=identity,
+        group=np.full(len(data), UNKNOWN) if data.group is None else data.group.codes.astype(np.int64),
+        impostor_of=impostor_of,
+        a=a,
+        b=b,
+        value=value,
+        graded=graded,
+    )
+
+
+def _aligned(identity: Labels | None, impostor_of: Labels | None, n: int) -> tuple[np.ndarray, np.ndarray]:
+    """Codes of identity and claimed identity in one space."""
+    nothing = np.full(n, UNKNOWN)
+    codes = nothing if identity is None else identity.codes.astype(np.int64)
+    if impostor_of is None:
+        return codes, nothing
+    places = {name: code for code, name in enumerate([] if identity is None else identity.names)}
+    lookup = np.array([places.setdefault(name, len(places)) for name in impostor_of.names] or [UNKNOWN])
+    return codes, np.where(impostor_of.codes == UNKNOWN, UNKNOWN, lookup[impostor_of.codes])
+
+
+def _explicit(data: Collection) -> tuple[np.ndarray, np.ndarray, np.ndarray, bool]:
+    """Pairs as they were given; a triplet is a same pair and a different pair."""
+    nothing = np.zeros(0, np.int64)
+    if data.pairs is not None and len(data.pairs):
+        graded = data.pairs.score is not None
+        value = data.pairs.score if data.pairs.score is not None else data.pairs.same
+        assert value is not None
+        return data.pairs.a, data.pairs.b, np.asarray(value, np.float32), graded
+    if data.triplets is not None and len(data.triplets):
+        t = data.triplets
+        ends = np.concatenate([t.positive, t.negative])
+        value = np.repeat(np.array([1, 0], np.float32), len(t))
+        return np.concatenate([t.anchor, t.anchor]), ends, value, False
+    return nothing, nothing, nothing.astype(np.float32), False
+
+
+def batches_of(data: TrainingSet, recipe: Recipe) -> Batches:
+    """How batches are drawn: from identities where there are any, else from the explicit pairs."""
+    counts = np.bincount(data.identity[data.identity != UNKNOWN])
+    if (counts >= 2).any():
+        assert recipe.identities is not None
+        assert recipe.items is not None
+        return IdentityBatches(
+            data.identity,
+            identities=recipe.identities,
+            items=recipe.items,
+            variants=TURNS if recipe.rotations else 1,
+            group=data.group if (data.group != UNKNOWN).any() else None,
+            groups=recipe.groups,
+            impostor_of=data.impostor_of if (data.impostor_of != UNKNOWN).any() else None,
+            seed=recipe.seed,
+        )
+    if not len(data.a):
+        raise NotEnoughData(
+            f"The {len(data)} training items hold no pair of which anything is known: every identity has one item. "
+            "Give at least two items for some identities, or explicit pairs."
+        )
+    assert recipe.pairs is not None
+    return PairBatches(data.a, data.b, data.value, pairs=recipe.pairs, balance=recipe.balance, seed=recipe.seed)
+
+
+@dataclass(frozen=True)
+class Batch:
+    """What one training step sees: encoder inputs, the plan they came from, and what is known of their pairs."""
+
+    inputs: dict[str, Tensor]
+    relation: Relation
+    plan: BatchPlan
+
+
+class Steps:
+    """The batches of a run, one per step, from any step on: sized, and resumable by Lightning.
+
+    Args:
+        data: the training items.
+        batches: which of them meet.
+        augment: distortions, applied to images on the device.
+        total: number of steps of the whole run.
+    """
+
+    def __init__(self, data: TrainingSet, batches: Batches, augment: Augment, total: int, seed: int) -> None:
+        self.data, self.batches, self.augment, self.total = data, batches, augment, total
+        self._seed, self._next = seed, 0
+        self._positives_only = bool(len(data.value)) and not data.graded and bool((data.value > 0.5).all())
+
+    def __len__(self) -> int:
+        return self.total
+
+    def __iter__(self) -> Iterator[Batch]:
+        while self._next < self.total:
+            step = self._next
+            self._next += 1
+            yield self.batch(step)
+
+    def state_dict(self) -> dict[str, int]:
+        return {"next": self._next}
+
+    def load_state_dict(self, state: dict[str, int]) -> None:
+        self._next = state["next"]
+
+    def batch(self, step: int) -> Batch:
+        """The batch of a step, on the CPU and not yet distorted."""
+        plan = self.batches.plan(step)
+        rng = np.random.default_rng((self._seed, 3, step))
+        inputs = self.data.prepared(plan.item, rng)
+        return Batch(inputs, self._relation(plan), plan)
+
+    def _relation(self, plan: BatchPlan) -> Relation:
+        side = Side(
+            ids=torch.from_numpy(self.data.content[plan.item] * TURNS + plan.variant),
+            view=torch.from_numpy(plan.view),
+            identity=_turned(self.data.identity, plan),
+            impostor_of=_turned(self.data.impostor_of, plan),
+        )
+        if plan.row is None or plan.col is None or plan.value is None:
+            return Relation.within(side)
+        row, col, value = (torch.from_numpy(x) for x in (plan.row, plan.col, plan.value))
+        pairs = SparsePairs(row, col, value, graded=self.data.graded)
+        return Relation.within(side, pairs=pairs, others="different" if self._positives_only else "unknown")
+
+    def distorted(self, batch: Batch) -> dict[str, Tensor]:
+        """The batch's inputs after quarter turns and augmentation, on whatever device they are on."""
+        if "image" not in batch.inputs:
+            return batch.inputs
+        images = turned(batch.inputs["image"], torch.from_numpy(batch.plan.variant))
+        return {**batch.inputs, "image": self.augment(images, batch.plan.seed)}
+
+
+def _turned(codes: Int[np.ndarray, " n"], plan: BatchPlan) -> Int[Tensor, " b"]:
+    """Identity codes of a plan's rows: each quarter turn is an identity of its own."""
+    chosen = codes[plan.item]
+    return torch.from_numpy(np.where(chosen == UNKNOWN, UNKNOWN, chosen * TURNS + plan.variant))
