@@ -7,7 +7,7 @@ processes, across modalities and against a memory. Knows tensors of codes, no em
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal, Self
+from typing import TYPE_CHECKING, Literal
 
 import torch
 from torch import Tensor
@@ -37,19 +37,19 @@ class Side:
     def __len__(self) -> int:
         return len(self.ids)
 
-    def __getitem__(self, rows: slice | Int[Tensor, " m"]) -> Self:
+    def __getitem__(self, rows: slice | Int[Tensor, " m"]) -> Side:
         identity, impostor_of = self.identity, self.impostor_of
-        return type(self)(
+        return Side(
             ids=self.ids[rows],
             view=self.view[rows],
             identity=None if identity is None else identity[rows],
             impostor_of=None if impostor_of is None else impostor_of[rows],
         )
 
-    def to(self, device: torch.device) -> Self:
+    def to(self, device: torch.device) -> Side:
         """The same side on another device."""
         identity, impostor_of = self.identity, self.impostor_of
-        return type(self)(
+        return Side(
             ids=self.ids.to(device),
             view=self.view.to(device),
             identity=None if identity is None else identity.to(device),
@@ -70,9 +70,9 @@ class SparsePairs:
     graded: bool = False
     """Whether `value` is a score; otherwise it is 1 for same and 0 for different."""
 
-    def to(self, device: torch.device) -> Self:
+    def to(self, device: torch.device) -> SparsePairs:
         """The same pairs on another device."""
-        return type(self)(self.row.to(device), self.col.to(device), self.value.to(device), self.graded)
+        return SparsePairs(self.row.to(device), self.col.to(device), self.value.to(device), self.graded)
 
 
 @dataclass(frozen=True)
@@ -108,7 +108,7 @@ class Relation:
     @classmethod
     def within(
         cls, side: Side, *, pairs: SparsePairs | None = None, others: Literal["unknown", "different"] = "unknown"
-    ) -> Self:
+    ) -> Relation:
         """The relation of a batch to itself."""
         return cls(side, side, pairs, others)
 
@@ -116,12 +116,12 @@ class Relation:
     def shape(self) -> tuple[int, int]:
         return len(self.rows), len(self.cols)
 
-    def to(self, device: torch.device) -> Self:
+    def to(self, device: torch.device) -> Relation:
         """The same relation on another device; two equal sides stay one object."""
         rows = self.rows.to(device)
         cols = rows if self.cols is self.rows else self.cols.to(device)
         pairs = None if self.pairs is None else self.pairs.to(device)
-        return type(self)(rows, cols, pairs, self.others)
+        return Relation(rows, cols, pairs, self.others)
 
     def block(self, rows: slice = slice(None)) -> Block:
         """What is known between the given rows and every column.
