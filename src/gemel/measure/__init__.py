@@ -1,0 +1,56 @@
+"""How good: pure functions of distances, embeddings and labels, with intervals over identities.
+
+Arrays in, frozen values out. Prints nothing, knows no model, needs NumPy only.
+"""
+
+from gemel.measure.curve import (
+    BestAccuracy,
+    Curve,
+    accuracy,
+    auc,
+    best_accuracy,
+    curve_of,
+    eer,
+    fnmr_at_fmr,
+    threshold_at_fmr,
+)
+from gemel.measure.fewshot import FewShot, few_shot, score_trials
+from gemel.measure.intervals import Clusters, Interval, clusters, independent_needed, mean_interval, rate_interval
+from gemel.measure.likelihood import cllr, min_cllr
+from gemel.measure.pairing import PairSample, owners, pairs_of
+from gemel.measure.retrieval import Recall, Retrieval, Searched, retrieval_of
+from gemel.measure.verification import AtFmr, Verification, unsupported, verification_of
+
+__all__ = [
+    "AtFmr",
+    "BestAccuracy",
+    "Clusters",
+    "Curve",
+    "FewShot",
+    "Interval",
+    "PairSample",
+    "Recall",
+    "Retrieval",
+    "Searched",
+    "Verification",
+    "accuracy",
+    "auc",
+    "best_accuracy",
+    "cllr",
+    "clusters",
+    "curve_of",
+    "eer",
+    "few_shot",
+    "fnmr_at_fmr",
+    "independent_needed",
+    "mean_interval",
+    "min_cllr",
+    "owners",
+    "pairs_of",
+    "rate_interval",
+    "retrieval_of",
+    "score_trials",
+    "threshold_at_fmr",
+    "unsupported",
+    "verification_of",
+]

@@ -1,0 +1,335 @@
+"""The decision: from a distance to the probability of *same*, and to a verdict at a stated operating point.
+
+Belongs to one method of comparing (distance, precision, references …) and is fitted on identities that training
+never saw. Plain numbers, saved as JSON; needs NumPy only. Knows no encoder and no items.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from gemel.errors import DataError, ModelError, NotCalibrated, NotEnoughData
+from gemel.measure.calibration import CrossFitted, Evidence, Judged, cross_fit, fit_evidence, judged, threshold
+from gemel.measure.intervals import Interval, independent_needed, rate_interval
+from gemel.measure.verification import FMRS, unsupported
+
+if TYPE_CHECKING:
+    from jaxtyping import Bool, Float, Int
+
+FEWEST = 5
+"""Identities with same pairs below which nothing is calibrated."""
+REPLICATES = 200
+"""Identity bootstraps that the final fit averages; each cross-fit takes a tenth."""
+
+
+@dataclass(frozen=True)
+class Method:
+    """How two sides are compared. A decision holds for exactly one.
+
+    Attributes:
+        distance: name of the distance.
+        dim: dimensions of the embeddings that are compared.
+        precision: number format they were computed in: fp32, bf16, fp16, int8.
+        references: examples of the claimed identity on one side.
+        pooling: how several references become one distance: single, mean, centroid, nearest.
+        branches: names of the two branches of a cross-modal twin; empty when both sides share one.
+    """
+
+    distance: str
+    dim: int
+    precision: str = "fp32"
+    references: int = 1
+    pooling: str = "single"
+    branches: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class OperatingPoint:
+    """A threshold and what it costs on identities that did not choose it.
+
+    Attributes:
+        name: bayes (as likely same as different at the prior), eer, or fmr=1e-2 and the like.
+        threshold: largest distance that is accepted; infinite when all, -infinite when nothing is.
+        fmr: share of different pairs accepted, 0 to 1.
+        fmr_interval: over samples of identities.
+        fnmr: share of same pairs rejected, 0 to 1.
+        fnmr_interval: over samples of identities.
+    """
+
+    name: str
+    threshold: float
+    fmr: float
+    fmr_interval: Interval
+    fnmr: float
+    fnmr_interval: Interval
+
+
+@dataclass(frozen=True)
+class Knot:
+    """One point of the calibration.
+
+    Attributes:
+        distance: ascending from knot to knot.
+        llr: natural log-likelihood ratio of *same*, never rising from knot to knot.
+        fmr, fnmr: error rates when this ratio is the threshold, cross-fitted, with their intervals.
+    """
+
+    distance: float
+    llr: float
+    fmr: float
+    fmr_interval: Interval
+    fnmr: float
+    fnmr_interval: Interval
+
+
+@dataclass(frozen=True)
+class Counts:
+    """What a decision was fitted on.
+
+    Attributes:
+        identities: identities that any pair rests on.
+        same_identities: identities with same pairs.
+        different_identities: identities that different pairs rest on; what limits the false match rates.
+        same, different: pairs of either kind.
+    """
+
+    identities: int
+    same_identities: int
+    different_identities: int
+    same: int
+    different: int
+
+
+@dataclass(frozen=True)
+class Decision:
+    """Distance → probability of *same* at a prior, and thresholds with their costs.
+
+    Attributes:
+        method: how the two sides must have been compared.
+        prior: probability of *same* before looking, above 0 and below 1.
+        knots: the calibration, by ascending distance.
+        points: operating points, the one at the prior ("bayes") first.
+        counts: what it was fitted on.
+    """
+
+    method: Method
+    prior: float
+    knots: tuple[Knot, ...]
+    points: tuple[OperatingPoint, ...]
+    counts: Counts
+
+    @cached_property
+    def evidence(self) -> Evidence:
+        """The log-likelihood ratio as a function of distance."""
+        return Evidence(np.array([k.distance for k in self.knots]), np.array([k.llr for k in self.knots]))
+
+    def probability(self, distance: Float[np.ndarray, "..."] | float) -> Float[np.ndarray, "..."]:
+        """Probability of *same*: continuous, and never rising with distance."""
+        llr = self.evidence.at(np.asarray(distance, np.float64))
+        return np.asarray(1 / (1 + np.exp(-(llr + _logit(self.prior)))))
+
+    def threshold(self, fmr: float | None = None) -> float:
+        """Largest distance to accept: as likely same as different at the prior, or at a false match rate.
+
+        Raises:
+            NotCalibrated: there is no operating point at that rate.
+        """
+        return self.point("bayes" if fmr is None else point_name(fmr)).threshold
+
+    def point(self, name: str) -> OperatingPoint:
+        """The operating point of that name.
+
+        Raises:
+            NotCalibrated: there is none; says how many identities it takes.
+        """
+        for point in self.points:
+            if point.name == name:
+                return point
+        there = ", ".join(point.name for point in self.points)
+        raise NotCalibrated(f"There is no operating point {name!r}; there are {there}. {self._missing(name)}")
+
+    def at(self, prior: float) -> Decision:
+        """The same evidence at another prior."""
+        bayes = _bayes(self.knots, self.evidence, prior)
+        return replace(self, prior=prior, points=(bayes, *(p for p in self.points if p.name != "bayes")))
+
+    def json(self) -> dict[str, Any]:
+        """As plain JSON values; `from_json` restores it exactly."""
+        return {
+            "method": asdict(self.method) | {"branches": list(self.method.branches)},
+            "prior": self.prior,
+            "knots": [_plain(knot) for knot in self.knots],
+            "points": [_plain(point) for point in self.points],
+            "counts": asdict(self.counts),
+        }
+
+    @classmethod
+    def from_json(cls, value: dict[str, Any]) -> Decision:
+        """Read what `json` wrote.
+
+        Raises:
+            ModelError: it is something else.
+        """
+        try:
+            method = Method(**value["method"] | {"branches": tuple(value["method"]["branches"])})
+            knots = tuple(Knot(**_typed(knot)) for knot in value["knots"])
+            points = tuple(OperatingPoint(**_typed(point)) for point in value["points"])
+            return cls(method, float(value["prior"]), knots, points, Counts(**value["counts"]))
+        except (KeyError, TypeError, ValueError) as error:
+            raise ModelError(f"The decision is damaged ({error!r}); calibrate the model again.") from None
+
+    def _missing(self, name: str) -> str:
+        if not name.startswith("fmr="):
+            return ""
+        fmr = float(name.removeprefix("fmr="))
+        lacking = unsupported(fmr, self.counts.different_identities)
+        return f"{lacking} Calibrate with more identities." if lacking else f"Calibrate with fmrs=(…, {fmr:g})."
+
+
+def point_name(fmr: float) -> str:
+    """The name of the operating point at a false match rate.
+
+    >>> point_name(0.01)
+    'fmr=1e-2'
+    """
+    independent_needed(fmr)
+    digits, power = f"{fmr:.6e}".split("e")
+    return f"fmr={float(digits):g}e{int(power)}"
+
+
+def fit_decision(
+    distance: Float[np.ndarray, " n"],
+    same: Bool[np.ndarray, " n"],
+    identity_a: Int[np.ndarray, " n"],
+    identity_b: Int[np.ndarray, " n"],
+    *,
+    method: Method,
+    prior: float = 0.5,
+    fmrs: Sequence[float] = FMRS,
+    seed: int = 0,
+) -> Decision:
+    """Calibrate on pairs whose identities training, stopping and testing never saw.
+
+    Args:
+        distance: of each pair, smaller is closer, finite.
+        same: whether each pair is the same. Same and different weigh the same, however many there are.
+        identity_a, identity_b: the identities each pair rests on: for a skilled forgery twice the one it pretends
+            to be, for explicit pairs the connected component.
+        method: how the pairs were compared.
+        prior: probability of *same* in use.
+        fmrs: false match rates to find thresholds for; those that the identities cannot support are left out.
+        seed: of folds and bootstraps.
+
+    Raises:
+        NotEnoughData: fewer than 5 identities with same pairs, or no different pair.
+    """
+    _logit(prior)
+    counts = _enough(distance, same, identity_a, identity_b)
+    known = judged(distance, same, identity_a, identity_b)
+    rules = (None, *(f for f in fmrs if not unsupported(f, counts.different_identities)))
+    evidence = fit_evidence(known, replicates=REPLICATES, seed=seed)
+    crossed = cross_fit(known, rules, replicates=REPLICATES // 10, seed=seed)
+    rates = _Rates(known)
+    knots = tuple(
+        Knot(float(d), float(llr), *rates.of(crossed.llr >= llr))
+        for d, llr in zip(evidence.distance, evidence.llr, strict=True)
+    )
+    return Decision(method, prior, knots, (_bayes(knots, evidence, prior), *_points(known, rules, crossed)), counts)
+
+
+def _points(known: Judged, rules: tuple[float | None, ...], crossed: CrossFitted) -> list[OperatingPoint]:
+    curve, rates = known.curve(), _Rates(known)
+    return [
+        OperatingPoint("eer" if rule is None else point_name(rule), threshold(curve, rule), *rates.of(accepted))
+        for rule, accepted in zip(rules, crossed.accepted, strict=True)
+    ]
+
+
+def _enough(
+    distance: Float[np.ndarray, " n"],
+    same: Bool[np.ndarray, " n"],
+    identity_a: Int[np.ndarray, " n"],
+    identity_b: Int[np.ndarray, " n"],
+) -> Counts:
+    if not len(distance) == len(same) == len(identity_a) == len(identity_b):
+        raise DataError("Distances, answers and both identities must have one value per pair.")
+    sides = np.stack([identity_a, identity_b])
+    counts = Counts(
+        identities=len(np.unique(sides)),
+        same_identities=len(np.unique(sides[:, same])),
+        different_identities=len(np.unique(sides[:, ~same])),
+        same=int(np.count_nonzero(same)),
+        different=int(np.count_nonzero(~same)),
+    )
+    if counts.same_identities < FEWEST or counts.different == 0:
+        raise NotEnoughData(
+            f"A decision takes at least {FEWEST} identities with two items or more, and different pairs; there are "
+            f"{counts.same_identities} such identities and {counts.different} different pairs. "
+            "Hold out more identities, or add items."
+        )
+    return counts
+
+
+class _Rates:
+    """Error rates of pairs when some are accepted, with their intervals over identities."""
+
+    def __init__(self, known: Judged) -> None:
+        self.same = known.same
+        self.positive = known.pairs.take(known.same)
+        self.negative = known.pairs.take(~known.same)
+
+    def of(self, accepted: Bool[np.ndarray, " n"]) -> tuple[float, Interval, float, Interval]:
+        alarm, miss = accepted[~self.same], ~accepted[self.same]
+        return (
+            float(alarm.mean()),
+            rate_interval(alarm, self.negative),
+            float(miss.mean()),
+            rate_interval(miss, self.positive),
+        )
+
+
+def _bayes(knots: tuple[Knot, ...], evidence: Evidence, prior: float) -> OperatingPoint:
+    """The operating point at a prior; rates are linear between the knots."""
+    reach = evidence.reach(-_logit(prior))
+    if reach == -math.inf:
+        return OperatingPoint("bayes", reach, 0.0, Interval(0.0, 0.0), 1.0, Interval(1.0, 1.0))
+
+    def read(*values: float) -> float:
+        return float(np.interp(reach, evidence.distance, values))
+
+    def interval(*values: Interval) -> Interval:
+        return Interval(read(*(v.low for v in values)), read(*(v.high for v in values)), values[0].level)
+
+    return OperatingPoint(
+        "bayes",
+        reach,
+        read(*(k.fmr for k in knots)),
+        interval(*(k.fmr_interval for k in knots)),
+        read(*(k.fnmr for k in knots)),
+        interval(*(k.fnmr_interval for k in knots)),
+    )
+
+
+def _logit(prior: float) -> float:
+    if not 0 < prior < 1:
+        raise DataError(f"A prior lies above 0 and below 1, and came as {prior}.")
+    return math.log(prior / (1 - prior))
+
+
+def _plain(value: Knot | OperatingPoint) -> dict[str, Any]:
+    """Fields as JSON values; an infinite threshold as text, which strict JSON lacks a number for."""
+    return {k: str(v) if isinstance(v, float) and math.isinf(v) else v for k, v in asdict(value).items()}
+
+
+def _typed(value: dict[str, Any]) -> dict[str, Any]:
+    typed: dict[str, Any] = {}
+    for name, field in value.items():
+        is_interval = isinstance(field, dict)
+        typed[name] = Interval(**field) if is_interval else field if name == "name" else float(field)
+    return typed
