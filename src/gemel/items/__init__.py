@@ -12,14 +12,18 @@ NumPy only; Pillow is imported when an image is decoded, PyArrow when a table is
 
 from __future__ import annotations
 
-from gemel.items.collection import UNKNOWN, Collection, Counts, Labels, Pairs, Triplets
-from gemel.items.decoded import Bad, Decoded, content_id, decode
+from gemel.items.cache import cache_folder, clear_cache
+from gemel.items.collection import UNKNOWN, Collection, Labels, Pairs, Triplets
+from gemel.items.counts import Counts
+from gemel.items.decoded import Bad, Decoded, content_id
+from gemel.items.decoding import decode
 from gemel.items.image import ImageModality
 from gemel.items.modality import Modality, Prepared
-from gemel.items.overlap import Shared, keep_apart, overlap
+from gemel.items.overlap import Shared, fingerprints, keep_apart, overlap
 from gemel.items.read import read
 from gemel.items.registry import modality_from
-from gemel.items.split import Splits, split
+from gemel.items.split import split
+from gemel.items.splits import Splits
 from gemel.items.vector import VectorModality
 
 __all__ = [
@@ -37,8 +41,11 @@ __all__ = [
     "Splits",
     "Triplets",
     "VectorModality",
+    "cache_folder",
+    "clear_cache",
     "content_id",
     "decode",
+    "fingerprints",
     "keep_apart",
     "modality_from",
     "overlap",

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 
 from gemel.errors import DataError
+from gemel.items.counts import Counts, counted, described
 from gemel.items.modality import Modality, Raw
 
 if TYPE_CHECKING:
@@ -114,36 +115,6 @@ class Triplets:
 
 
 @dataclass(frozen=True)
-class Counts:
-    """How much of everything a collection holds.
-
-    Attributes:
-        items: all items.
-        identities: identities with at least one item.
-        singletons: identities with exactly one item; they give no *same* pair.
-        unlabelled: items without an identity that are no impostors either.
-        impostors: items that pretend to be an identity.
-        groups: groups with at least one item.
-        pairs, same_pairs: explicit pairs, and those that are *same* (0 when they are graded).
-        triplets: explicit triplets.
-        median, least, most: items of an identity; 0 when there is none.
-    """
-
-    items: int
-    identities: int = 0
-    singletons: int = 0
-    unlabelled: int = 0
-    impostors: int = 0
-    groups: int = 0
-    pairs: int = 0
-    same_pairs: int = 0
-    triplets: int = 0
-    median: float = 0
-    least: int = 0
-    most: int = 0
-
-
-@dataclass(frozen=True)
 class Collection:
     """Items, lazily decoded, and what is known of them.
 
@@ -237,29 +208,10 @@ class Collection:
 
     def counts(self) -> Counts:
         """How much of everything there is."""
-        sizes = np.zeros(0, np.int64) if self.identity is None else self.identity.counts()
-        sizes = sizes[sizes > 0]
-        impostors = 0 if self.impostor_of is None else int((self.impostor_of.codes >= 0).sum())
-        pairs = self.pairs
-        return Counts(
-            items=len(self),
-            identities=len(sizes),
-            singletons=int((sizes == 1).sum()),
-            unlabelled=len(self) - int(sizes.sum()) - impostors,
-            impostors=impostors,
-            groups=0 if self.group is None else int((self.group.counts() > 0).sum()),
-            pairs=0 if pairs is None else len(pairs),
-            same_pairs=0 if pairs is None or pairs.same is None else int(pairs.same.sum()),
-            triplets=0 if self.triplets is None else len(self.triplets),
-            median=float(np.median(sizes)) if len(sizes) else 0,
-            least=int(sizes.min()) if len(sizes) else 0,
-            most=int(sizes.max()) if len(sizes) else 0,
-        )
+        return counted(self)
 
     def summary(self) -> str:
         """What the collection holds, in plain words, one fact a line; notes of the reading come last."""
-        from gemel.items.words import described
-
         return "\n".join([*described(self), *self.notes])
 
 

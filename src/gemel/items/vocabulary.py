@@ -37,8 +37,7 @@ COLUMNS = {
     "time": "time timestamp date datetime created_at taken_at",
     "impostor_of": "impostor_of imitates pretends claimed claimed_identity forgery_of",
     "duplicate_of": "duplicate_of same_as canonical canonical_id master_id",
-    "a": "a left first item_a item1 image_a image1 image_1 path_a path1 file_a file1 id_a id1 left_id ltable_id "
-    "anchor query",
+    "a": "a left first item_a item1 image_a image1 image_1 path_a path1 file_a file1 id_a id1 left_id ltable_id query",
     "b": "b right second item_b item2 image_b image2 image_2 path_b path2 file_b file2 id_b id2 right_id rtable_id "
     "other match_id",
     "same": "same label is_same match is_match duplicate is_duplicate y",

@@ -1,0 +1,97 @@
+"""Arrays and lists in memory, and `.npy` and `.npz` files → Collection."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from gemel.errors import DataError
+from gemel.items.collection import Collection, Labels
+from gemel.items.image import ImageModality
+from gemel.items.modality import Modality
+from gemel.items.sources import Paths, Rows
+from gemel.items.vector import VectorModality
+from gemel.items.vocabulary import COLUMNS
+
+ITEMS = (*COLUMNS["item"].split(), "x", "X", "data", "images", "arr_0")
+LABELS = (*COLUMNS["identity"].split(), "labels", "identities", "Y", "arr_1")
+
+
+def read_arrays(
+    values: Any, labels: Any | None, *, modality: Modality | None, root: Path | None = None, origin: str = "array"
+) -> Collection:
+    """Items in memory.
+
+    Args:
+        values: an array [n, d] of vectors, [n, h, w] or [n, h, w, c] of images, or a list of paths, bytes,
+            Pillow images or arrays.
+        labels: one identity per item; None: unknown.
+        modality: how they are decoded; None: by their shape.
+
+    Raises:
+        DataError: no items, another number of labels, or arrays of another shape.
+    """
+    if not len(values):
+        raise DataError(f"{origin}: there are no items.")
+    sources, kind = _sources(values, root, origin)
+    identity = None if labels is None else _labels(labels, len(values), origin)
+    names = sources.relative if isinstance(sources, Paths) else ()
+    rows = np.arange(len(values))
+    return Collection(modality or kind, sources, rows, identity=identity, names=names, origin=origin)
+
+
+def read_numpy(path: Path, labels: Any | None, *, modality: Modality | None) -> Collection:
+    """Items of a `.npy` file, or of the arrays of an `.npz` file that are called like items and identities.
+
+    Raises:
+        DataError: damaged, pickled, or no array of such a name.
+    """
+    try:
+        held = np.load(path, allow_pickle=False, mmap_mode="r" if path.suffix.lower() == ".npy" else None)
+        if isinstance(held, np.ndarray):
+            return read_arrays(held, labels, modality=modality, origin=str(path))
+        with held:
+            arrays = dict(held)
+    except (ValueError, OSError, EOFError) as error:
+        raise DataError(f"{path} cannot be read as NumPy arrays: {error}") from None
+    item = next((name for name in ITEMS if name in arrays), None)
+    if item is None:
+        raise DataError(f"{path} holds {', '.join(arrays)}; expected the items under one of {', '.join(ITEMS)}.")
+    identity = next((name for name in LABELS if name in arrays and name != item), None)
+    if labels is None and identity is not None:
+        labels = arrays[identity]
+    read = read_arrays(arrays[item], labels, modality=modality, origin=str(path))
+    said = f"items from {item!r}" + (f", identity from {identity!r}" if identity else ", no identities")
+    return read.noted(f"{path}: guessed from the names of the arrays: {said}.")
+
+
+def _sources(values: Any, root: Path | None, origin: str) -> tuple[Sequence[Any], Modality]:
+    if isinstance(values, np.ndarray) and values.dtype != object:
+        if values.dtype.kind in "US":
+            values = values.tolist()
+        elif values.ndim == 2:
+            return Rows(values), VectorModality(values.shape[1])
+        elif values.ndim in (3, 4):
+            return Rows(values), ImageModality()
+        else:
+            raise DataError(
+                f"{origin} has shape {list(values.shape)}; give vectors [n, d], or images [n, h, w] or [n, h, w, c]."
+            )
+    values = list(values)
+    if all(isinstance(value, str | Path) for value in values):
+        return Paths(root or Path(), [str(value) for value in values]), ImageModality()
+    shape = np.shape(values[0]) if isinstance(values[0], np.ndarray | list | tuple) else ()
+    return values, VectorModality(shape[0]) if len(shape) == 1 else ImageModality()
+
+
+def _labels(labels: Any, n: int, origin: str) -> Labels:
+    values = np.asarray(labels)
+    if values.ndim != 1 or len(values) != n:
+        raise DataError(f"{origin}: {n:,} items came with labels of shape {list(values.shape)}; give one per item.")
+    if values.dtype.kind in "iub":
+        names, codes = np.unique(values, return_inverse=True)
+        return Labels(codes, [str(name) for name in names])
+    return Labels.of(values.tolist())
