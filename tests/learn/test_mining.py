@@ -12,7 +12,7 @@ from gemel.learn.distances import distance
 from gemel.learn.losses import Triplet, triplet
 from gemel.learn.relation import Block, Relation, Side
 
-SHAPES = [(9, 9), (6, 17), (17, 6), (1, 5), (0, 4)]
+SHAPES = [(9, 9), (6, 17), (17, 6), (1, 5), (0, 4), (5, 60)]
 
 
 def known(shape: tuple[int, int], seed: int, *, digits: int = 1) -> tuple[Tensor, Block]:

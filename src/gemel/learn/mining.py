@@ -19,6 +19,10 @@ if TYPE_CHECKING:
     from jaxtyping import Float, Int
 
 
+FEW = 8
+"""Up to this many positives per anchor, comparing with each is faster than a binary search."""
+
+
 @dataclass(frozen=True)
 class Triplets:
     """Triplets by position: the anchor is a row, its positive and negative are columns."""
@@ -59,7 +63,7 @@ def semihard(apart: Float[Tensor, "n m"], block: Block) -> Triplets:
     """
     ranked = _rank(apart, block)
     negatives = torch.where(block.different, apart, torch.inf)
-    bucket = torch.searchsorted(ranked.sorted, negatives)  # how many positives are nearer
+    bucket = _count_below(ranked.sorted, negatives)
     nearest, column = _nearest_in(bucket, negatives, ranked.sorted.shape[1] + 1)
     nearest, at = nearest.flip(1).cummin(1)
     column = column.flip(1).gather(1, at).flip(1)[ranked.anchor, ranked.place + 1]
@@ -76,7 +80,7 @@ def violations(apart: Float[Tensor, "n m"], block: Block, margin: float) -> Viol
     ranked = _rank(apart, block)
     most = ranked.sorted.shape[1]
     negatives = torch.where(block.different, apart, torch.inf)
-    bucket = torch.searchsorted(ranked.sorted + margin, negatives, right=True)  # how many positives are far enough
+    bucket = _count_below(ranked.sorted + margin, negatives, or_equal=True)
     weight = (bucket - most).to(apart.dtype)
     sizes = torch.zeros(len(apart), most + 1, dtype=torch.long, device=apart.device)
     sizes.scatter_add_(1, bucket, torch.ones_like(bucket))
@@ -112,6 +116,19 @@ def _rank(apart: Float[Tensor, "n m"], block: Block) -> _Ranked:
     ordered, order = padded.sort(1)
     place = order.argsort(1)[anchor, slot]
     return _Ranked(anchor, column, place, ordered)
+
+
+def _count_below(
+    edges: Float[Tensor, "n k"], values: Float[Tensor, "n m"], *, or_equal: bool = False
+) -> Int[Tensor, "n m"]:
+    """How many of a row's ascending edges lie below each of its values. A few are compared one by one: faster."""
+    if edges.shape[1] > FEW:
+        return torch.searchsorted(edges, values, right=or_equal)
+    below = torch.zeros(values.shape, dtype=torch.uint8, device=values.device)
+    for k in range(edges.shape[1]):
+        edge = edges[:, k : k + 1]
+        below += (edge <= values) if or_equal else (edge < values)
+    return below.long()
 
 
 def _nearest_in(

@@ -58,4 +58,6 @@ class Loss(nn.Module):
 
     def apart(self, rows: Float[Tensor, "n d"], cols: Float[Tensor, "m d"]) -> Float[Tensor, "n m"]:
         """Every distance in units of the typical one, in float32 or wider."""
-        return self.distance.matrix(rows, cols) / self.distance.typical(rows.shape[1])
+        typical = self.distance.typical(rows.shape[1])
+        matrix = self.distance.matrix(rows, cols)
+        return matrix if typical == 1 else matrix / typical

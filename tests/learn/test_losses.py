@@ -1,0 +1,166 @@
+"""One contract for all losses: their definitions, gradients and invariances, and how a recipe names them."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from loss_oracles import (
+    GRADED,
+    LOSSES,
+    PER_ANCHOR,
+    N,
+    embeddings,
+    every_distance,
+    every_loss,
+    exact,
+    relations,
+    sets,
+    value_and_gradient,
+)
+from torch import Tensor
+
+from gemel.errors import RecipeError
+from gemel.learn.distances import distance
+from gemel.learn.losses import Contrastive, CrossEntropy, Knows, Loss, Triplet, build, triplet
+from gemel.learn.relation import Relation
+from gemel.recipe import CHOICES, Recipe
+
+
+@every_loss
+@every_distance
+@pytest.mark.parametrize("which", relations())
+def test_a_loss_is_its_definition(name: str, kernel: str, which: str) -> None:
+    make, oracle = LOSSES[name]
+    loss, relation = make(distance(kernel)), relations()[which]
+    cols = embeddings()
+    rows = cols if relation.rows is relation.cols else cols[: len(relation.rows)]
+    term = loss(rows, cols, relation)
+    assert term.value.dtype == torch.float64
+    assert term.value.item() == pytest.approx(oracle(exact(kernel, rows, cols), relation.block(), loss), abs=1e-9)
+    if which != "views" and name.startswith(("contrastive", "bce")):
+        assert term.counted == int((relation.block().same | relation.block().different).sum())
+    if name in PER_ANCHOR:
+        assert term.counted == len(sets(relation.block()))
+
+
+@pytest.mark.parametrize("name", ["contrastive", "contrastive unbalanced", "bce", "bce unbalanced"])
+@every_distance
+def test_scores_are_soft_targets(name: str, kernel: str) -> None:
+    make, oracle = LOSSES[name]
+    loss, x = make(distance(kernel)), embeddings()
+    assert Knows.SCORE in loss.needs
+    term = loss(x, x, GRADED)
+    assert term.counted == 10
+    assert term.value.item() == pytest.approx(oracle(exact(kernel, x, x), GRADED.block(), loss), abs=1e-9)
+
+
+@every_loss
+@every_distance
+def test_gradients_are_those_of_the_value(name: str, kernel: str) -> None:
+    loss = LOSSES[name][0](distance(kernel)).double()
+    relation = relations()["duplicates"]
+    x = embeddings(dim=4, seed=3).requires_grad_()
+    parameters = dict(loss.named_parameters())
+
+    def value(x: Tensor, *weights: Tensor) -> Tensor:
+        given = dict(zip(parameters, weights, strict=True))
+        return torch.func.functional_call(loss, given, (x, x, relation)).value
+
+    assert torch.autograd.gradcheck(value, (x, *parameters.values()), eps=1e-7, atol=1e-5)
+
+
+@every_distance
+def test_gradients_reach_both_sides(kernel: str) -> None:
+    relation = relations()["rectangle"]
+    rows, cols = embeddings(5, 3, seed=1).requires_grad_(), embeddings(dim=3, seed=2).requires_grad_()
+    for name in ("contrastive", "infonce", "triplet all"):
+        loss = LOSSES[name][0](distance(kernel)).double()
+
+        def value(a: Tensor, b: Tensor, loss: Loss = loss) -> Tensor:
+            return loss(a, b, relation).value
+
+        assert torch.autograd.gradcheck(value, (rows, cols), eps=1e-7, atol=1e-5)
+
+
+@every_loss
+@every_distance
+def test_the_order_of_a_batch_does_not_matter(name: str, kernel: str) -> None:
+    loss, x, side = LOSSES[name][0](distance(kernel)), embeddings(), relations()["duplicates"].rows
+    order = torch.randperm(N, generator=torch.Generator().manual_seed(1))
+    value, gradient = value_and_gradient(loss, x, Relation.within(side, others="different"))
+    again, turned = value_and_gradient(loss, x[order], Relation.within(side[order], others="different"))
+    assert again == pytest.approx(value, abs=1e-12)
+    torch.testing.assert_close(turned, gradient[order], atol=1e-9, rtol=1e-9)
+
+
+@every_loss
+@pytest.mark.parametrize("kernel", ["euclidean", "cosine"])
+def test_a_rotation_does_not_matter(name: str, kernel: str) -> None:
+    loss, x, relation = LOSSES[name][0](distance(kernel)), embeddings(), relations()["identities"]
+    turn = torch.linalg.qr(embeddings(6, 6, seed=4))[0]
+    assert loss(x @ turn, x @ turn, relation).value.item() == pytest.approx(loss(x, x, relation).value.item(), abs=1e-9)
+
+
+@pytest.mark.parametrize("name", PER_ANCHOR)
+@every_distance
+def test_rectangles_add_up_to_the_square(name: str, kernel: str) -> None:
+    loss, x, side = LOSSES[name][0](distance(kernel)), embeddings(), relations()["identities"].rows
+    whole = loss(x, x, Relation.within(side))
+    parts = [loss(x[rows], x, Relation(side[rows], side)) for rows in (slice(0, 5), slice(5, 9), slice(9, N))]
+    assert sum(part.counted for part in parts) == whole.counted
+    total = sum(part.value.item() * part.counted for part in parts)
+    assert total / whole.counted == pytest.approx(whole.value.item(), abs=1e-12)
+
+
+@every_loss
+@every_distance
+def test_a_batch_may_be_given_as_two_sides(name: str, kernel: str) -> None:
+    loss, x, side = LOSSES[name][0](distance(kernel)), embeddings(), relations()["identities"].rows
+    twice = loss(x, x.clone(), Relation(side, side[:])).value.item()
+    assert twice == pytest.approx(loss(x, x, Relation.within(side)).value.item(), abs=1e-9)
+
+
+def test_chunks_of_soft_triplets_do_not_change_the_sum(monkeypatch: pytest.MonkeyPatch) -> None:
+    loss, relation = Triplet(distance("cosine"), soft=True), relations()["identities"]
+    value, gradient = value_and_gradient(loss, embeddings(), relation)
+    monkeypatch.setattr(triplet, "CHUNK", 2 * N)
+    again, pieces = value_and_gradient(loss, embeddings(), relation)
+    assert again == pytest.approx(value, abs=1e-12)
+    torch.testing.assert_close(pieces, gradient)
+
+
+def test_the_head_of_cross_entropy_is_optimised_and_saved() -> None:
+    loss, x = CrossEntropy(distance("manhattan")), embeddings(dtype=torch.float32)
+    assert {name for name, _ in loss.named_parameters()} == {"bias", "log_scale"}
+    loss(x, x, relations()["identities"]).value.backward()
+    assert all(p.grad is not None and p.grad != 0 for p in loss.parameters())
+    torch.optim.SGD(loss.parameters(), lr=1.0).step()
+    fresh = CrossEntropy(distance("manhattan"))
+    fresh.load_state_dict(loss.state_dict())
+    assert fresh(x, x, relations()["pairs"]).value == loss(x, x, relations()["pairs"]).value
+
+
+@pytest.mark.parametrize("chosen", CHOICES["loss"])
+def test_a_recipe_builds_its_loss(chosen: str) -> None:
+    loss = build(Recipe(loss=chosen, distance="learned", temperature=0.3, margin=0.4, miner="semihard", soft=True))
+    assert loss.distance is distance("manhattan")
+    assert loss.needs
+    expected = {"temperature": 0.3, "margin": 0.4, "miner": "semihard", "soft": True}
+    assert all(getattr(loss, field, value) == value for field, value in expected.items())
+
+
+def test_an_open_recipe_keeps_the_defaults_of_a_loss() -> None:
+    loss = build(Recipe(loss="contrastive", distance="cosine"))
+    assert isinstance(loss, Contrastive)
+    assert loss.margin == Contrastive(distance("cosine")).margin
+
+
+@pytest.mark.parametrize("recipe", [Recipe(), Recipe(loss="bce"), Recipe(distance="cosine")])
+def test_a_recipe_that_names_no_loss_is_refused(recipe: Recipe) -> None:
+    with pytest.raises(RecipeError, match=r"choose\(\)"):
+        build(recipe)
+
+
+def test_an_unknown_miner_names_the_others() -> None:
+    with pytest.raises(RecipeError, match="all, hard, semihard"):
+        Triplet(distance("cosine"), miner="softest")
