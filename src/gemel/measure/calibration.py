@@ -76,7 +76,7 @@ class Evidence:
     llr: Float[np.ndarray, " k"]
 
     def at(self, distance: Float[np.ndarray, "..."]) -> Float[np.ndarray, "..."]:
-        return np.interp(distance, self.distance, self.llr)
+        return np.asarray(np.interp(distance, self.distance, self.llr))
 
     def reach(self, level: float) -> float:
         """The largest distance whose ratio is at least `level`; infinite when all, -infinite when none is."""
@@ -190,7 +190,8 @@ def cross_fit(known: Judged, rules: tuple[float | None, ...], *, replicates: int
                 seen = seen if seen.has_both else known
                 llr[judge] = fit_evidence(seen, replicates=replicates, seed=seed).at(known.distance[judge])
                 points = seen.curve()
-                accepted[:, judge] = [known.distance[judge] <= threshold(points, rule) for rule in rules]
+                for row, rule in enumerate(rules):
+                    accepted[row, judge] = known.distance[judge] <= threshold(points, rule)
     return CrossFitted(llr, accepted)
 
 

@@ -167,18 +167,20 @@ def _draw(classes: _Classes, ways: int, shots: int, episodes: int, rng: np.rando
     answer = rng.integers(ways, size=episodes)
     size = classes.count[way].reshape(-1)
     chosen = _subsets(size, shots + 1, rng).reshape(episodes, ways, shots + 1)
-    spare = rng.integers(shots + 1, size=episodes)
-    rows = np.arange(episodes)
-    chosen[rows, answer, spare], chosen[rows, answer, shots] = (
-        chosen[rows, answer, shots].copy(),
-        chosen[rows, answer, spare].copy(),
-    )
+    rows, columns = np.arange(episodes)[:, None], np.arange(ways)
+    spare = rng.integers(shots + 1, size=(episodes, ways))
+    left_out = chosen[rows, columns, spare]
+    chosen[rows, columns, spare] = chosen[:, :, shots]
+    chosen[:, :, shots] = left_out
     item = classes.items[classes.first[way][:, :, None] + chosen]
-    return _Episodes(item[rows, answer, shots], item[:, :, :shots], answer)
+    return _Episodes(item[np.arange(episodes), answer, shots], item[:, :, :shots], answer)
 
 
 def _subsets(size: Int[np.ndarray, " e"], wanted: int, rng: np.random.Generator) -> Int[np.ndarray, "e w"]:
-    """For each row, `wanted` different numbers below its size, every subset equally likely (Floyd 1987)."""
+    """For each row, `wanted` different numbers below its size, every subset equally likely (Floyd 1987).
+
+    Not every order is: whoever needs one of the numbers picks it at random.
+    """
     chosen = np.full((len(size), wanted), -1)
     for step in range(wanted):
         last = size - wanted + step

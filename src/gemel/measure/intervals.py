@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from statistics import NormalDist
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -39,7 +38,7 @@ class Interval:
     level: float = LEVEL
 
     def __contains__(self, value: float) -> bool:
-        return self.low <= value <= self.high
+        return bool(self.low <= value <= self.high)
 
 
 @dataclass(frozen=True)
@@ -70,7 +69,16 @@ class Clusters:
 
 
 def clusters(identity_a: Int[np.ndarray, " n"], identity_b: Int[np.ndarray, " n"]) -> Clusters:
-    """The identities of pairs, coded compactly; any integers, each value its own identity."""
+    """The identities of pairs, coded compactly.
+
+    Raises:
+        DataError: an identity is unknown; a forgery's pairs rest on the identity it pretends to be (`owners`).
+    """
+    if min(identity_a.min(initial=0), identity_b.min(initial=0)) < 0:
+        raise DataError(
+            "Every pair must rest on known identities, and some came as -1. Leave such pairs out; for an impostor, "
+            "give the identity it pretends to be (gemel.measure.owners)."
+        )
     names, codes = np.unique(np.concatenate([identity_a, identity_b]), return_inverse=True)
     codes = codes.reshape(-1)
     return Clusters(codes[: len(identity_a)], codes[len(identity_a) :], len(names))
@@ -141,12 +149,12 @@ def _unvaried(value: float, independent: int, level: float) -> Interval:
         return Interval(0.0, reach, level)
     if value >= 1:
         return Interval(1 - reach, 1.0, level)
-    return wilson(value, max(independent, 1), level=level)
+    return wilson(value, float(max(independent, 1)), level=level)
 
 
 def wilson(share: float, trials: float, *, level: float = LEVEL) -> Interval:
     """Wilson's score interval of a share of independent trials (Wilson 1927)."""
-    z = NormalDist().inv_cdf(0.5 + level / 2)
+    z = _normal(level)
     scale = 1 + z * z / trials
     middle = (share + z * z / (2 * trials)) / scale
     reach = z * math.sqrt(share * (1 - share) / trials + (z / (2 * trials)) ** 2) / scale
@@ -169,7 +177,7 @@ def mean_interval(
 
 def student(level: float, freedom: int) -> float:
     """Two-sided quantile of Student's t, to 1 % from 3 degrees of freedom on (Abramowitz & Stegun 26.7.5)."""
-    z = NormalDist().inv_cdf(0.5 + level / 2)
+    z = _normal(level)
     f = max(freedom, 1)
     terms = (
         (z**3 + z) / 4,
@@ -189,6 +197,13 @@ def independent_needed(rate: float) -> int:
     if not 0 < rate <= 1:
         raise DataError(f"A rate lies above 0 and at most at 1, and came as {rate}.")
     return math.ceil(3 / rate - 1e-9)
+
+
+def _normal(level: float) -> float:
+    """Two-sided quantile of the normal distribution."""
+    from statistics import NormalDist  # slow to import, and few who measure need it
+
+    return NormalDist().inv_cdf(0.5 + level / 2)
 
 
 def _sigmoid(x: float) -> float:

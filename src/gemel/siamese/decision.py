@@ -16,94 +16,19 @@ import numpy as np
 
 from gemel.errors import DataError, ModelError, NotCalibrated, NotEnoughData
 from gemel.measure.calibration import CrossFitted, Evidence, Judged, cross_fit, fit_evidence, judged, threshold
-from gemel.measure.intervals import Interval, independent_needed, rate_interval
+from gemel.measure.intervals import Interval, rate_interval
 from gemel.measure.verification import FMRS, unsupported
+from gemel.siamese.operating import Counts, Knot, Method, OperatingPoint, plain, point_name, typed
 
 if TYPE_CHECKING:
     from jaxtyping import Bool, Float, Int
+
+__all__ = ["FEWEST", "Counts", "Decision", "Knot", "Method", "OperatingPoint", "fit_decision", "point_name"]
 
 FEWEST = 5
 """Identities with same pairs below which nothing is calibrated."""
 REPLICATES = 200
 """Identity bootstraps that the final fit averages; each cross-fit takes a tenth."""
-
-
-@dataclass(frozen=True)
-class Method:
-    """How two sides are compared. A decision holds for exactly one.
-
-    Attributes:
-        distance: name of the distance.
-        dim: dimensions of the embeddings that are compared.
-        precision: number format they were computed in: fp32, bf16, fp16, int8.
-        references: examples of the claimed identity on one side.
-        pooling: how several references become one distance: single, mean, centroid, nearest.
-        branches: names of the two branches of a cross-modal twin; empty when both sides share one.
-    """
-
-    distance: str
-    dim: int
-    precision: str = "fp32"
-    references: int = 1
-    pooling: str = "single"
-    branches: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True)
-class OperatingPoint:
-    """A threshold and what it costs on identities that did not choose it.
-
-    Attributes:
-        name: bayes (as likely same as different at the prior), eer, or fmr=1e-2 and the like.
-        threshold: largest distance that is accepted; infinite when all, -infinite when nothing is.
-        fmr: share of different pairs accepted, 0 to 1.
-        fmr_interval: over samples of identities.
-        fnmr: share of same pairs rejected, 0 to 1.
-        fnmr_interval: over samples of identities.
-    """
-
-    name: str
-    threshold: float
-    fmr: float
-    fmr_interval: Interval
-    fnmr: float
-    fnmr_interval: Interval
-
-
-@dataclass(frozen=True)
-class Knot:
-    """One point of the calibration.
-
-    Attributes:
-        distance: ascending from knot to knot.
-        llr: natural log-likelihood ratio of *same*, never rising from knot to knot.
-        fmr, fnmr: error rates when this ratio is the threshold, cross-fitted, with their intervals.
-    """
-
-    distance: float
-    llr: float
-    fmr: float
-    fmr_interval: Interval
-    fnmr: float
-    fnmr_interval: Interval
-
-
-@dataclass(frozen=True)
-class Counts:
-    """What a decision was fitted on.
-
-    Attributes:
-        identities: identities that any pair rests on.
-        same_identities: identities with same pairs.
-        different_identities: identities that different pairs rest on; what limits the false match rates.
-        same, different: pairs of either kind.
-    """
-
-    identities: int
-    same_identities: int
-    different_identities: int
-    same: int
-    different: int
 
 
 @dataclass(frozen=True)
@@ -164,8 +89,8 @@ class Decision:
         return {
             "method": asdict(self.method) | {"branches": list(self.method.branches)},
             "prior": self.prior,
-            "knots": [_plain(knot) for knot in self.knots],
-            "points": [_plain(point) for point in self.points],
+            "knots": [plain(knot) for knot in self.knots],
+            "points": [plain(point) for point in self.points],
             "counts": asdict(self.counts),
         }
 
@@ -178,8 +103,8 @@ class Decision:
         """
         try:
             method = Method(**value["method"] | {"branches": tuple(value["method"]["branches"])})
-            knots = tuple(Knot(**_typed(knot)) for knot in value["knots"])
-            points = tuple(OperatingPoint(**_typed(point)) for point in value["points"])
+            knots = tuple(Knot(**typed(knot)) for knot in value["knots"])
+            points = tuple(OperatingPoint(**typed(point)) for point in value["points"])
             return cls(method, float(value["prior"]), knots, points, Counts(**value["counts"]))
         except (KeyError, TypeError, ValueError) as error:
             raise ModelError(f"The decision is damaged ({error!r}); calibrate the model again.") from None
@@ -190,17 +115,6 @@ class Decision:
         fmr = float(name.removeprefix("fmr="))
         lacking = unsupported(fmr, self.counts.different_identities)
         return f"{lacking} Calibrate with more identities." if lacking else f"Calibrate with fmrs=(…, {fmr:g})."
-
-
-def point_name(fmr: float) -> str:
-    """The name of the operating point at a false match rate.
-
-    >>> point_name(0.01)
-    'fmr=1e-2'
-    """
-    independent_needed(fmr)
-    digits, power = f"{fmr:.6e}".split("e")
-    return f"fmr={float(digits):g}e{int(power)}"
 
 
 def fit_decision(
@@ -320,16 +234,3 @@ def _logit(prior: float) -> float:
     if not 0 < prior < 1:
         raise DataError(f"A prior lies above 0 and below 1, and came as {prior}.")
     return math.log(prior / (1 - prior))
-
-
-def _plain(value: Knot | OperatingPoint) -> dict[str, Any]:
-    """Fields as JSON values; an infinite threshold as text, which strict JSON lacks a number for."""
-    return {k: str(v) if isinstance(v, float) and math.isinf(v) else v for k, v in asdict(value).items()}
-
-
-def _typed(value: dict[str, Any]) -> dict[str, Any]:
-    typed: dict[str, Any] = {}
-    for name, field in value.items():
-        is_interval = isinstance(field, dict)
-        typed[name] = Interval(**field) if is_interval else field if name == "name" else float(field)
-    return typed
