@@ -28,8 +28,8 @@ if TYPE_CHECKING:
 OPSET = 20
 """Version of the ONNX operators that are written; ONNX Runtime reads it since 1.17."""
 
-OUTPUT = "embedding"
-"""Name of the one output, float32 [n, dim]. The inputs are named as the encoder's."""
+OUTPUT = "embeddings"
+"""Name of the one output, float32 [n, dim]; no operator is called so. The inputs are named as the encoder's."""
 
 SIZES = (1, 2, 7)
 """Batch sizes at which the two are compared."""
@@ -71,6 +71,7 @@ def export(encoder: Encoder, path: str | Path, *, check: bool = True) -> Agreeme
     Raises:
         ModelError: the network cannot be exported, is too large, or the two disagree.
     """
+    _refuse_huge(encoder)
     still = copy.deepcopy(encoder).cpu().float().eval()
     model = _onnx(still)
     agreement = _agreement(still, model) if check else None
@@ -93,7 +94,7 @@ def _onnx(encoder: Encoder) -> bytes:
     """The serialised model; `encoder` is in evaluation mode on the CPU."""
     items = tuple(encoder.example(3).values())
     batch = torch.export.Dim("n", min=1)
-    with _silence(), torch.no_grad():
+    with _silence(), torch.no_grad(), _said("torch.onnx.export"):
         program = torch.onnx.export(
             _Positional(encoder).eval(),
             items,
@@ -108,13 +109,16 @@ def _onnx(encoder: Encoder) -> bytes:
     return _serialised(program.model_proto)
 
 
+def _refuse_huge(encoder: Encoder) -> None:
+    size = 4 * sum(tensor.numel() for tensor in encoder.state_dict().values())
+    if size > LARGEST_FILE:
+        raise ModelError(
+            f"One ONNX file holds at most 2 GB, and this encoder needs {size / 1e9:.1f} GB; choose a smaller one."
+        )
+
+
 def _serialised(model: Any) -> bytes:
     """The bytes of a model without the exporter's notes, which name source files of this machine."""
-    if model.ByteSize() > LARGEST_FILE:
-        raise ModelError(
-            f"One ONNX file holds at most 2 GB, and this encoder needs {model.ByteSize() / 1e9:.1f} GB; "
-            "choose a smaller one."
-        )
     graph = model.graph
     for part in [model, graph, *graph.node, *graph.input, *graph.output, *graph.value_info, *graph.initializer]:
         part.doc_string = ""
@@ -127,7 +131,8 @@ def _agreement(encoder: Encoder, model: bytes) -> Agreement:
     inputs = encoder.example(max(SIZES), seed=1)
     with torch.no_grad():
         expected = encoder(**inputs).numpy()
-    session = onnxruntime.InferenceSession(model, providers=["CPUExecutionProvider"])
+    with _said("ONNX Runtime"):
+        session = onnxruntime.InferenceSession(model, providers=["CPUExecutionProvider"])
     difference = max(_difference(session, inputs, expected, n) for n in SIZES)
     if not difference <= TOLERANCE:
         raise ModelError(
@@ -140,6 +145,17 @@ def _agreement(encoder: Encoder, model: bytes) -> Agreement:
 def _difference(session: Any, inputs: dict[str, Tensor], expected: Float[np.ndarray, "m d"], n: int) -> float:
     (found,) = session.run([OUTPUT], {name: array[:n].numpy() for name, array in inputs.items()})
     return float(np.abs(found - expected[:n]).max())
+
+
+@contextlib.contextmanager
+def _said(who: str) -> Iterator[None]:
+    """Either may raise anything about a network with an operator it does not know."""
+    try:
+        yield
+    except Exception as error:
+        raise ModelError(
+            f"A network that can be written as ONNX is expected, and {who} refuses this one: {error}"
+        ) from error
 
 
 @contextlib.contextmanager

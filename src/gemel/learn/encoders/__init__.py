@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from gemel.errors import RecipeError
+from gemel.items.image import ImageModality
 from gemel.items.modality import Modality
 from gemel.learn.encoders.conv import conv
 from gemel.learn.encoders.dense import dense
@@ -15,9 +16,9 @@ from gemel.learn.encoders.encoder import Backbone, Encoder, Head
 from gemel.learn.encoders.residual import residual
 from gemel.recipe import Recipe
 
-__all__ = ["Backbone", "Encoder", "Head", "build"]
+__all__ = ["Backbone", "Encoder", "Head", "build", "pretrained_modality"]
 
-FITS = {"conv": "image", "residual": "image", "dense": "vector"}
+FITS = {"conv": "image", "residual": "image", "dense": "vector", "pretrained": "image"}
 """Encoder → the modality it takes."""
 
 
@@ -41,6 +42,8 @@ def build(recipe: Recipe, modality: Modality, *, pretrained_config: dict[str, An
 
 def _backbone(recipe: Recipe, modality: Any, pretrained_config: dict[str, Any] | None) -> Backbone:
     kind = _kind(recipe, modality)
+    if kind == "pretrained":
+        return _pretrained(recipe, modality, pretrained_config)
     size = {name: _given(recipe, name) for name in ("width", "depth", "norm")}
     if kind == "dense":
         return dense(modality.dim, **size)
@@ -48,12 +51,35 @@ def _backbone(recipe: Recipe, modality: Any, pretrained_config: dict[str, Any] |
     return network(modality.channels, size=(modality.height, modality.width), **size)
 
 
+def _pretrained(recipe: Recipe, modality: Any, pretrained_config: dict[str, Any] | None) -> Backbone:
+    from gemel.learn.encoders import pretrained  # transformers takes seconds to import
+
+    shape: dict[str, Any] = {"channels": modality.channels, "size": (modality.height, modality.width)}
+    if pretrained_config is not None:
+        return pretrained.rebuilt(pretrained_config, **shape, tune=recipe.tune)
+    return pretrained.pretrained(_name(recipe), **shape, tune=recipe.tune)
+
+
+def pretrained_modality(name: str) -> ImageModality:
+    """How a pretrained encoder of Hugging Face wants its images; see `processors.pretrained_modality`."""
+    from gemel.learn.encoders import processors  # transformers takes seconds to import
+
+    return processors.pretrained_modality(name)
+
+
+def _name(recipe: Recipe) -> str:
+    name = str(recipe.encoder).partition(":")[2]
+    if not name:
+        raise RecipeError("encoder = 'pretrained:' lacks a name: give pretrained:NAME_OR_FOLDER.")
+    return name
+
+
 def _kind(recipe: Recipe, modality: Modality) -> str:
     """The part of the encoder's name that chooses the file; checked against the modality and the tuning."""
     kind = str(_given(recipe, "encoder")).partition(":")[0]
     if kind not in FITS:
         raise RecipeError(
-            f"There is no encoder {recipe.encoder!r}; choose conv, residual or dense."
+            f"There is no encoder {recipe.encoder!r}; choose conv, residual, dense, or pretrained:NAME_OR_FOLDER."
         )
     if FITS[kind] != modality.name:
         fitting = ", ".join(name for name, takes in FITS.items() if takes == modality.name) or "none yet"
