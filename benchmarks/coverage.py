@@ -19,7 +19,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from gemel.measure.calibration import Judged, cross_fit, judged, threshold
-from gemel.measure.intervals import Clusters, Interval, draws, jackknife_variance, rate_interval, wilson
+from gemel.measure.intervals import Clusters, Interval, draws, identity_variance, rate_interval, wilson
 from gemel.measure.verification import verification_of
 
 DIM = 8
@@ -106,7 +106,7 @@ def percentiles(hit: np.ndarray, pairs: Clusters) -> Interval:
 
 def effective(hit: np.ndarray, pairs: Clusters) -> Interval:
     rate = float(hit.mean())
-    variance = jackknife_variance((hit - rate) / len(hit), pairs)
+    variance = identity_variance((hit - rate) / len(hit), pairs)
     return wilson(rate, rate * (1 - rate) / variance if variance > 0 else pairs.count)
 
 

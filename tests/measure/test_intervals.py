@@ -11,7 +11,7 @@ from gemel.measure.intervals import (
     Interval,
     clusters,
     draws,
-    jackknife_variance,
+    identity_variance,
     logit_interval,
     mean_interval,
     rate_interval,
@@ -39,20 +39,37 @@ def test_bootstrap_weights_are_products_over_identities() -> None:
     assert counts.var() == pytest.approx(1, abs=0.05)
 
 
-def test_the_jackknife_is_leaving_out_one_identity_after_the_other() -> None:
+def test_the_variance_is_its_double_sum() -> None:
     rng = np.random.default_rng(0)
+    a, b = rng.integers(0, 5, size=40), rng.integers(0, 5, size=40)
+    value = rng.normal(size=40)
+    total = 0.0
+    for x, i, j in zip(value, a, b, strict=True):
+        for y, k, m in zip(value, a, b, strict=True):
+            shared = len({i, j} & {k, m})
+            total += x * y * (1.5 if shared == 2 else shared)
+    assert identity_variance(value, clusters(a, b)) == pytest.approx(total * 5 / 3)
+
+
+@pytest.mark.parametrize("share", [1.0, 0.15])
+@pytest.mark.parametrize("bar", [0.7, 1.2])
+def test_the_variance_is_that_of_drawing_other_identities(share: float, bar: float) -> None:
+    rng = np.random.default_rng(1)
     a, b = np.triu_indices(40, 1)
-    hit = (rng.random(40)[a] + rng.random(40)[b] + rng.random(len(a))) < 0.8
-    without = [hit[(a != i) & (b != i)].mean() for i in range(40)]
-    exact = 39 / 40 * sum((rate - np.mean(without)) ** 2 for rate in without)
-    found = jackknife_variance((hit - hit.mean()) / len(hit), clusters(a, b))
-    assert found == pytest.approx(exact, rel=0.06)
+    rates, variances = [], []
+    for _ in range(400):
+        kept = rng.random(len(a)) < share
+        noise = rng.random(40)
+        hit = (noise[a] + noise[b] + rng.random(len(a)) < bar)[kept]
+        rates.append(hit.mean())
+        variances.append(identity_variance((hit - hit.mean()) / len(hit), clusters(a[kept], b[kept])))
+    assert 0.9 < np.mean(variances) / np.var(rates) < 1.4
 
 
 def test_independent_values_have_the_textbook_variance() -> None:
     value = np.random.default_rng(1).random(500)
     unit = np.arange(500)
-    found = jackknife_variance((value - value.mean()) / 500, clusters(unit, unit))
+    found = identity_variance((value - value.mean()) / 500, clusters(unit, unit))
     assert found == pytest.approx(value.var(ddof=1) / 500)
 
 

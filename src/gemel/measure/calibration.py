@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from gemel.measure.curve import Curve, checked, sorted_curve
-from gemel.measure.intervals import Clusters, clusters, draws, jackknife_variance
+from gemel.measure.intervals import Clusters, clusters, draws, identity_variance
 from gemel.measure.likelihood import pooled_llr
 
 if TYPE_CHECKING:
@@ -143,7 +143,7 @@ def _independent(known: Judged, *, same: bool) -> float:
     tail = min(max(count // 20 if same else count // 100, 10), max(count // 2, 1))
     errs[slice(count - tail, None) if same else slice(tail)] = 1
     rate = tail / count
-    variance = jackknife_variance((errs - rate) / count, side.pairs)
+    variance = identity_variance((errs - rate) / count, side.pairs)
     worth = rate * (1 - rate) / variance if variance > 0 else side.pairs.count
     return float(np.clip(worth, min(side.pairs.count, count), count))
 
