@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import pytest
 import torch
-from loss_oracles import BALANCED, LOSSES, codes, every_distance
 from torch import Tensor, nn
 from torch.nn.functional import normalize
 
 from gemel.learn.distances import distance
 from gemel.learn.relation import Relation
+from tests.learn.loss_oracles import BALANCED, LOSSES, codes, every_distance
 
 
 def clusters(identities: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:

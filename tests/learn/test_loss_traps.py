@@ -6,7 +6,13 @@ import math
 
 import pytest
 import torch
-from loss_oracles import (
+from torch import Tensor
+
+from gemel.learn.distances import Distance, distance
+from gemel.learn.losses import Loss, build
+from gemel.learn.relation import UNKNOWN, Relation, Side
+from gemel.recipe import CHOICES, Facts, Recipe, choose
+from tests.learn.loss_oracles import (
     BALANCED,
     LOSSES,
     PER_ANCHOR,
@@ -18,12 +24,6 @@ from loss_oracles import (
     relations,
     value_and_gradient,
 )
-from torch import Tensor
-
-from gemel.learn.distances import Distance, distance
-from gemel.learn.losses import Loss, build
-from gemel.learn.relation import UNKNOWN, Relation, Side
-from gemel.recipe import CHOICES, Facts, Recipe, choose
 
 
 class Given:

@@ -4,7 +4,14 @@ from __future__ import annotations
 
 import pytest
 import torch
-from loss_oracles import (
+from torch import Tensor
+
+from gemel.errors import RecipeError
+from gemel.learn.distances import distance
+from gemel.learn.losses import Contrastive, CrossEntropy, Knows, Loss, Triplet, build, triplet
+from gemel.learn.relation import Relation
+from gemel.recipe import CHOICES, Recipe
+from tests.learn.loss_oracles import (
     GRADED,
     LOSSES,
     PER_ANCHOR,
@@ -17,13 +24,6 @@ from loss_oracles import (
     sets,
     value_and_gradient,
 )
-from torch import Tensor
-
-from gemel.errors import RecipeError
-from gemel.learn.distances import distance
-from gemel.learn.losses import Contrastive, CrossEntropy, Knows, Loss, Triplet, build, triplet
-from gemel.learn.relation import Relation
-from gemel.recipe import CHOICES, Recipe
 
 
 @every_loss

@@ -65,7 +65,9 @@ class Euclidean:
 
     def matrix(self, a: Float[Tensor, "n d"], b: Float[Tensor, "m d"]) -> Float[Tensor, "n m"]:
         with torch.autocast(a.device.type, enabled=False):
-            return torch.cdist(wide(a), wide(b), p=2, compute_mode="use_mm_for_euclid_dist")
+            a, b = wide(a), wide(b)
+            centre = b.detach().mean(0)  # a crowd far from the origin keeps its digits
+            return torch.cdist(a - centre, b - centre, p=2, compute_mode="use_mm_for_euclid_dist")
 
     def typical(self, dim: int) -> float:
         return distances.distance(self.name).typical(dim)

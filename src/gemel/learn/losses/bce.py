@@ -35,7 +35,7 @@ class CrossEntropy(Loss):
 
     needs = frozenset({Knows.IDENTITY, Knows.PAIRS, Knows.SCORE, Knows.TRIPLETS})
 
-    def __init__(self, distance: Distance, *, scale: float = 4.0, middle: float = 0.5, balanced: bool = True) -> None:
+    def __init__(self, distance: Distance, *, scale: float = 8.0, middle: float = 0.5, balanced: bool = True) -> None:
         super().__init__(distance)
         self.bias = nn.Parameter(torch.tensor(scale * middle))
         self.log_scale = nn.Parameter(torch.tensor(math.log(scale)))
