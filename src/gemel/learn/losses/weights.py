@@ -38,13 +38,12 @@ def weigh(block: Block, *, dtype: torch.dtype, balanced: bool = True) -> Weights
             weighs the same.
     """
     same, different = block.same.to(dtype), block.different.to(dtype)
+    known = block.same | block.different
     if block.score is not None:
-        scored = ~block.score.isnan()
-        same = torch.where(scored, block.score.to(dtype), same)
-        different = torch.where(scored, 1 - block.score.to(dtype), different)
-    counted = int((block.same | block.different).count_nonzero()) + (
-        0 if block.score is None else int(block.score.isnan().logical_not().count_nonzero())
-    )
+        scored, score = ~block.score.isnan(), block.score.to(dtype)
+        same, different = torch.where(scored, score, same), torch.where(scored, 1 - score, different)
+        known |= scored
+    counted = int(known.count_nonzero())
     if balanced:
         return Weights(_half(same), _half(different), counted)
     return Weights(same / max(counted, 1), different / max(counted, 1), counted)
