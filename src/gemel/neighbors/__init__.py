@@ -1,0 +1,1 @@
+"""Who is near: search over arrays of embeddings. Knows no items."""

@@ -1,0 +1,62 @@
+"""From a collection to a decision: embed, pair, fit; refused on what training saw.
+
+Knows twins and collections; the fit itself is in `decision.py`.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from gemel.errors import Overlap
+from gemel.items.collection import Collection
+from gemel.items.words import first, many
+from gemel.siamese.decision import fit_decision
+from gemel.siamese.embedding import Embeddings, Progress
+from gemel.siamese.known import known_pairs
+from gemel.siamese.seen import Seen
+
+if TYPE_CHECKING:
+    from jaxtyping import Bool
+
+    from gemel.siamese.twin import Siamese
+
+
+def calibrated(
+    twin: Siamese,
+    data: Collection,
+    *,
+    prior: float,
+    seed: int,
+    allow_overlap: bool,
+    allow_bad: float,
+    limit: int,
+    progress: Progress | None,
+) -> Siamese:
+    """The twin with a decision fitted on this data; arguments and errors as in `Siamese.calibrate`."""
+    found = twin.embed(data, progress=progress).require(allow_bad, data.origin)
+    seen = twin.seen.in_training(found.content)
+    if seen.any() and not allow_overlap:
+        raise Overlap(
+            f"{data.origin} shares {named(data, found, seen)} with what this twin was trained on; thresholds found "
+            "there would promise too much. Calibrate on identities that training never saw, or accept this with "
+            "allow_overlap=True (--allow-overlap)."
+        )
+    pairs = known_pairs(data, found, limit=limit, seed=seed)
+    decision = fit_decision(
+        pairs.distances(found.vectors, twin.metric),
+        pairs.same,
+        pairs.identity_a,
+        pairs.identity_b,
+        method=twin.method,
+        prior=prior,
+        seed=seed,
+    )
+    return twin.but(decision=decision, seen=Seen.of(trained=twin.seen.trained, calibrated=found.content))
+
+
+def named(data: Collection, found: Embeddings, rows: Bool[np.ndarray, " n"]) -> str:
+    """How many of the embedded items, and the first few by name."""
+    names = [data.name(int(i)) for i in found.index[rows]]
+    return f"{many(len(names), 'item')} ({first(names)})"

@@ -1,0 +1,266 @@
+"""How good a twin is on a collection: verification, what its decision costs there, retrieval, one-shot.
+
+What training or calibration has seen is counted and said, not hidden. Prints nothing.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from gemel.errors import NotEnoughData
+from gemel.items.collection import UNKNOWN, Collection
+from gemel.items.words import many
+from gemel.measure import (
+    FewShot,
+    Interval,
+    Retrieval,
+    Searched,
+    Verification,
+    cllr,
+    clusters,
+    few_shot,
+    rate_interval,
+    retrieval_of,
+    verification_of,
+)
+from gemel.siamese.calibrate import named
+from gemel.siamese.decision import Decision
+from gemel.siamese.embedding import Embeddings, Progress
+from gemel.siamese.folder import finite
+from gemel.siamese.known import Known, known_pairs
+from gemel.siamese.twin import Siamese
+
+if TYPE_CHECKING:
+    from jaxtyping import Float, Int
+
+QUERIES = 10_000
+"""At most so many items ask for their neighbours; all are searched."""
+WAYS = (20, 5)
+"""Classes of a one-shot episode: the first number that the data has enough classes for."""
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What one operating point of the twin's decision costs on this data.
+
+    Attributes:
+        point: its name.
+        threshold: largest distance that is accepted.
+        fmr, fnmr: share of different pairs accepted, and of same pairs rejected, with intervals over identities.
+    """
+
+    point: str
+    threshold: float
+    fmr: float
+    fmr_interval: Interval
+    fnmr: float
+    fnmr_interval: Interval
+
+
+@dataclass(frozen=True, kw_only=True)
+class Evaluation:
+    """How good a twin is on a collection.
+
+    Attributes:
+        data: what the collection is called.
+        items: how many were embedded.
+        bad: how many could not be.
+        verification: how well distances tell same from different.
+        cllr: cost in bits of the probabilities at equal priors, 0 (perfect) to 1 (knowing nothing) and above
+            (misleading); None when the twin is not calibrated for its method.
+        costs: every operating point of the decision, measured here; empty when it is not calibrated.
+        retrieval: how good neighbours are; None when identities do not allow it.
+        few_shot: N-way one-shot accuracy; None when identities do not allow it.
+        trained_on: items that training saw.
+        calibrated_on: items that calibration saw.
+        notes: what to know before quoting these numbers.
+    """
+
+    data: str
+    items: int
+    bad: int
+    verification: Verification
+    cllr: float | None
+    costs: tuple[Cost, ...]
+    retrieval: Retrieval | None
+    few_shot: FewShot | None
+    trained_on: int
+    calibrated_on: int
+    notes: tuple[str, ...]
+
+    def json(self) -> dict[str, Any]:
+        """As plain JSON values; an infinite threshold becomes null."""
+        return dict(finite(asdict(self)))
+
+    def summary(self) -> str:
+        """In plain words, a fact a line."""
+        return "\n".join([*_verification(self), *_costs(self), *_neighbours(self), *self.notes])
+
+
+def evaluate(
+    twin: Siamese,
+    data: Collection,
+    *,
+    allow_bad: float = 0.01,
+    limit: int = 100_000,
+    seed: int = 0,
+    progress: Progress | None = None,
+) -> Evaluation:
+    """Measure a twin on a collection with identities, or with explicit pairs.
+
+    Args:
+        twin: what to measure.
+        data: items with known answers, best of identities that training never saw.
+        allow_bad: share of items that may be bad, 0 to 1.
+        limit: most same pairs, and most different pairs, that are measured.
+        seed: of samples and episodes.
+        progress: called with (items done, items in all).
+
+    Raises:
+        NotEnoughData: there are no same, or no different, pairs.
+        TooManyBad: more bad items than allowed.
+    """
+    found = twin.embed(data, progress=progress).require(allow_bad, data.origin)
+    pairs = known_pairs(data, found, limit=limit, seed=seed)
+    if pairs.same.all() or not pairs.same.any():
+        kind = "different" if pairs.same.any() else "same"
+        raise NotEnoughData(f"{data.origin} has no {kind} pairs; measuring takes both kinds.")
+    distance = pairs.distances(found.vectors, twin.metric)
+    decision = twin.decision if twin.decision is not None and twin.decision.method == twin.method else None
+    neighbours = _Neighbours(data.take(found.index), found, twin.method.distance, seed)
+    retrieval, shots = neighbours.retrieval(), neighbours.one_shot()
+    trained, calibrated = twin.seen.in_training(found.content), twin.seen.in_calibration(found.content)
+    notes = [
+        f"Of these, training saw {named(data, found, trained)}: the numbers promise too much." if trained.any() else "",
+        f"Of these, calibration saw {named(data, found, calibrated)}: rates at its thresholds promise too much."
+        if calibrated.any()
+        else "",
+        f"{many(pairs.identical, 'pair')} of exact copies left out." if pairs.identical else "",
+        *neighbours.notes,
+    ]
+    return Evaluation(
+        data=data.origin,
+        items=len(found),
+        bad=len(found.bad),
+        verification=verification_of(distance, pairs.same, pairs.identity_a, pairs.identity_b),
+        cllr=None if decision is None else cllr(decision.evidence.at(distance.astype(np.float64)), pairs.same),
+        costs=() if decision is None else _measured(decision, distance, pairs),
+        retrieval=retrieval,
+        few_shot=shots,
+        trained_on=int(trained.sum()),
+        calibrated_on=int(calibrated.sum()),
+        notes=tuple(note for note in notes if note),
+    )
+
+
+def _measured(decision: Decision, distance: Float[np.ndarray, " n"], pairs: Known) -> tuple[Cost, ...]:
+    known = clusters(pairs.identity_a, pairs.identity_b)
+    negative, positive = known.take(~pairs.same), known.take(pairs.same)
+    costs = []
+    for point in decision.points:
+        accepted = distance <= point.threshold
+        alarm, miss = accepted[~pairs.same], ~accepted[pairs.same]
+        costs.append(
+            Cost(
+                point.name,
+                point.threshold,
+                float(alarm.mean()),
+                rate_interval(alarm, negative),
+                float(miss.mean()),
+                rate_interval(miss, positive),
+            )
+        )
+    return tuple(costs)
+
+
+class _Neighbours:
+    """What identities allow beyond pairs; says in `notes` what they do not."""
+
+    def __init__(self, items: Collection, found: Embeddings, metric: str, seed: int) -> None:
+        unknown = np.full(len(found), UNKNOWN, np.int64)
+        self.identity: Int[np.ndarray, " n"] = unknown if items.identity is None else items.identity.codes
+        self.group = None if items.group is None else items.group.codes
+        self.found, self.metric, self.seed = found, metric, seed
+        self.notes: list[str] = []
+
+    def retrieval(self) -> Retrieval | None:
+        queries = np.flatnonzero(self.identity >= 0)
+        if len(queries) > QUERIES:
+            queries = np.sort(np.random.default_rng(self.seed).choice(queries, QUERIES, replace=False))
+            self.notes.append(f"Neighbours are measured for a sample of {QUERIES:,} items.")
+        vectors, content = self.found.vectors, self.found.content
+        try:
+            return retrieval_of(
+                vectors[queries],
+                self.identity[queries],
+                distance_name=self.metric,
+                gallery=Searched(vectors, self.identity, content),
+                ids=content[queries],
+            )
+        except NotEnoughData:
+            self.notes.append("No neighbours are measured: no identity has two items.")
+            return None
+
+    def one_shot(self) -> FewShot | None:
+        for group in (None,) if self.group is None else (self.group, None):
+            for ways in WAYS:
+                try:
+                    return few_shot(
+                        self.found.vectors,
+                        self.identity,
+                        ways=ways,
+                        group=group,
+                        distance_name=self.metric,
+                        seed=self.seed,
+                    )
+                except NotEnoughData:
+                    continue
+        self.notes.append(f"No one-shot accuracy: fewer than {WAYS[-1]} identities have two items.")
+        return None
+
+
+def _share(value: float, interval: Interval | None) -> str:
+    return f"{value:.2%}" + ("" if interval is None else f" ({interval.low:.2%} to {interval.high:.2%})")
+
+
+def _verification(found: Evaluation) -> list[str]:
+    known = found.verification
+    of = "" if known.identities is None else f" of {many(known.identities, 'identity')}"
+    lines = [
+        f"{many(found.items, 'item')} of {found.data}{f', {found.bad:,} bad' if found.bad else ''}; "
+        f"{known.same:,} same and {known.different:,} different pairs{of}",
+        f"AUC {_share(known.auc, known.auc_interval)}   EER {_share(known.eer, known.eer_interval)}",
+    ]
+    for at in known.at_fmr:
+        shown = "" if at.fnmr is None else f"At false match {at.fmr:g}: false non-match {_share(at.fnmr, at.interval)}"
+        lines.append(shown or at.note)
+    return [*lines, known.note] if known.note else lines
+
+
+def _costs(found: Evaluation) -> list[str]:
+    if found.cllr is None:
+        return ["Not calibrated for its method, so no verdict can be measured."]
+    lines = [f"Probabilities cost {found.cllr:.3f} bits (at best {found.verification.min_cllr:.3f}; 1 is no knowledge)"]
+    for cost in found.costs:
+        lines.append(
+            f"  {cost.point:>9}: distance ≤ {cost.threshold:.4f}   false match {_share(cost.fmr, cost.fmr_interval)}"
+            f"   false non-match {_share(cost.fnmr, cost.fnmr_interval)}"
+        )
+    return lines
+
+
+def _neighbours(found: Evaluation) -> list[str]:
+    lines = []
+    if found.retrieval is not None:
+        recall = "   ".join(f"R@{r.k} {r.value:.2%}" for r in found.retrieval.recall)
+        lines.append(f"Neighbours: {recall}   MAP@R {found.retrieval.map_at_r:.2%}")
+    if found.few_shot is not None:
+        shot = found.few_shot
+        lines.append(
+            f"{shot.ways}-way {shot.shots}-shot, {shot.protocol}: {_share(shot.accuracy, shot.interval)}"
+            f" (chance {1 / shot.ways:.0%})"
+        )
+    return lines

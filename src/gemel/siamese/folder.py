@@ -1,0 +1,289 @@
+"""The model folder `NAME.gemel/`: written whole or not at all, and read back only when it is undamaged.
+
+    manifest.json        what the model is, and the checksum of every file beside it; closes with its own
+    encoder.onnx         the shared encoder; absent where vectors are compared as they are
+    decision.json        from distance to probability; absent until calibrated
+    seen.npy             which items training and calibration saw, as content numbers
+    weights.safetensors  what training goes on from; not needed to use the model
+
+Checksums find damage, not forgery. No pickle, ever. Knows files and bytes; what they mean is known in `twin.py`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+import os
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields, replace
+from pathlib import Path
+from typing import Any, Self
+
+from gemel.errors import ModelError
+
+FORMAT = 1
+"""The newest model format that this version reads and writes."""
+
+MANIFEST = "manifest.json"
+ENCODER, DECISION, SEEN, WEIGHTS = "encoder.onnx", "decision.json", "seen.npy", "weights.safetensors"
+FILES = (ENCODER, DECISION, SEEN, WEIGHTS)
+"""Every file that a model folder may hold beside its manifest."""
+
+
+@dataclass(frozen=True)
+class Part:
+    """One file of a model, in memory or still on disk.
+
+    Attributes:
+        source: the bytes, or where they lie.
+        sha256: their checksum, 64 hexadecimal digits.
+        model: the model folder, for messages.
+    """
+
+    source: bytes | Path
+    sha256: str
+    model: str = "this model"
+
+    @classmethod
+    def of(cls, source: bytes | str | Path) -> Self:
+        """From bytes, or from a file that stays where it is."""
+        if isinstance(source, bytes):
+            return cls(source, hashlib.sha256(source).hexdigest())
+        with Path(source).open("rb") as file:
+            return cls(Path(source), hashlib.file_digest(file, "sha256").hexdigest())
+
+    def read(self) -> bytes:
+        """The bytes. Raises ModelError when they are gone, or not what they were."""
+        if isinstance(self.source, bytes):
+            return self.source
+        content = _read(self.source, self.model)
+        if hashlib.sha256(content).hexdigest() != self.sha256:
+            raise ModelError(
+                f"{self.model} is damaged: {self.source.name} is not the file that was saved (its checksum "
+                "differs). Copy the whole folder again, or train again."
+            )
+        return content
+
+
+@dataclass(frozen=True, kw_only=True)
+class Origin:
+    """Where a model comes from: for people and for reports; nothing here changes an embedding.
+
+    Attributes:
+        encoder: the encoder in a few words.
+        recipe: the choices of its training, as `Recipe.chosen()` gives them.
+        measures: what was measured on held-out data, by name.
+        trained_on: what the training data was: origin, items, identities, fingerprint.
+        versions: library → version.
+        created: when it was trained, ISO 8601.
+    """
+
+    encoder: str = ""
+    recipe: dict[str, Any] = field(default_factory=dict)
+    measures: dict[str, Any] = field(default_factory=dict)
+    trained_on: dict[str, Any] = field(default_factory=dict)
+    versions: dict[str, str] = field(default_factory=dict)
+    created: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Manifest:
+    """What the model is.
+
+    Attributes:
+        modality: configuration that `modality_from` takes.
+        method: configuration of the method.
+        dim: dimensions of an embedding.
+        wiring: how prepared arrays meet the encoder's inputs and output, where names differ.
+        origin: where it comes from.
+        gemel: the version of gemel that wrote it.
+        format: version of the folder's format.
+    """
+
+    modality: dict[str, Any]
+    method: dict[str, Any]
+    dim: int
+    wiring: dict[str, Any]
+    origin: Origin
+    gemel: str
+    format: int = FORMAT
+
+
+def write(folder: str | Path, manifest: Manifest, parts: Mapping[str, Part]) -> Path:
+    """Write a model folder: to a temporary folder beside it, flushed to disk, then renamed.
+
+    Replaces an older model of that name. Readers find the old model or the new one; only in the instant between
+    the two renames there is none.
+
+    Args:
+        folder: where to.
+        manifest: what the model is.
+        parts: file name → what goes into it; names from FILES.
+
+    Raises:
+        ModelError: there is something else at that place, or it cannot be written.
+    """
+    target = Path(folder).absolute()
+    _refuse_to_replace(target)
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        temporary = _beside(target)
+        temporary.mkdir()
+        try:
+            _fill(temporary, manifest, parts)
+            _swap(temporary, target)
+        finally:
+            _remove(temporary)
+    except OSError as error:
+        raise ModelError(f"The model could not be written to {folder}: {error.strerror or error}.") from None
+    return target
+
+
+def read(folder: str | Path) -> tuple[Manifest, dict[str, Part]]:
+    """The manifest, checked, and every file it lists, each checked when it is read.
+
+    Raises:
+        ModelError: no model there, a newer format, or damage.
+    """
+    place = Path(folder)
+    values = _manifest(place)
+    try:
+        parts = {name: Part(place / name, entry["sha256"], str(folder)) for name, entry in values["files"].items()}
+        origin = Origin(**_known(Origin, values["origin"]))
+        manifest = Manifest(**{**_known(Manifest, values), "origin": origin})
+    except (KeyError, TypeError, AttributeError) as error:
+        raise ModelError(f"{folder} is damaged: its {MANIFEST} lacks or misplaces {error}.") from None
+    strange = sorted(parts.keys() - set(FILES))
+    if strange:
+        raise ModelError(f"{folder} lists a file {strange[0]!r}; a model holds only {', '.join(FILES)}.")
+    return manifest, parts
+
+
+def check(folder: str | Path) -> Manifest:
+    """Read every file to its end, weights too. Raises ModelError on any damage."""
+    manifest, parts = read(folder)
+    for part in parts.values():
+        part.read()
+    return manifest
+
+
+def _manifest(place: Path) -> dict[str, Any]:
+    if not (place / MANIFEST).is_file():
+        there = "there is no such folder" if not place.exists() else f"it has no {MANIFEST}"
+        raise ModelError(f"{place} is not a gemel model: {there}. Give the folder that `gemel train --out` wrote.")
+    raw = _read(place / MANIFEST, str(place))
+    try:
+        values = json.loads(raw)
+        written = int(values["format"])
+    except (ValueError, TypeError, KeyError):
+        raise ModelError(f"{place} is damaged: its {MANIFEST} cannot be read. Copy the whole folder again.") from None
+    if written > FORMAT:
+        raise ModelError(
+            f"{place} has model format {written}, written by gemel {values.get('gemel', 'of a later version')}; "
+            f"this gemel reads up to format {FORMAT}. Upgrade with: pip install -U gemel"
+        )
+    body, _, _ = raw.rpartition(b'  "checksum": ')
+    if raw != _sealed(body):
+        raise ModelError(f"{place} is damaged: its {MANIFEST} does not match its own checksum. Copy the folder again.")
+    return dict(values)
+
+
+def _sealed(body: bytes) -> bytes:
+    """The manifest with the checksum of everything above its last line."""
+    return body + b'  "checksum": "' + hashlib.sha256(body).hexdigest().encode() + b'"\n}\n'
+
+
+def _fill(place: Path, manifest: Manifest, parts: Mapping[str, Part]) -> None:
+    entries = {}
+    for name, part in parts.items():
+        content = part.read()
+        entries[name] = {"sha256": part.sha256, "bytes": len(content)}
+        _flushed(place / name, content)
+    values = finite({**asdict(replace(manifest, format=FORMAT)), "files": entries})
+    text = json.dumps(values, indent=2, ensure_ascii=False, allow_nan=False, sort_keys=True)
+    _flushed(place / MANIFEST, _sealed((text.removesuffix("\n}") + ",\n").encode()))
+    _flush(place)
+
+
+def _swap(temporary: Path, target: Path) -> None:
+    """Put the new folder where the old one was; the old one comes back if that fails."""
+    if not target.exists():
+        temporary.rename(target)
+    else:
+        old = _beside(target)
+        target.rename(old)
+        try:
+            temporary.rename(target)
+        except OSError:
+            old.rename(target)
+            raise
+        _remove(old)
+    _flush(target.parent)
+
+
+def _beside(target: Path) -> Path:
+    return target.parent / f".{target.name}.{os.urandom(6).hex()}"
+
+
+def _remove(place: Path) -> None:
+    import shutil
+
+    shutil.rmtree(place, ignore_errors=True)
+
+
+def _refuse_to_replace(target: Path) -> None:
+    if not target.exists() or (target.is_dir() and not any(target.iterdir())):
+        return
+    if not _is_model(target):
+        raise ModelError(f"{target} exists and is not a gemel model; it is left alone. Choose another name.")
+    strange = sorted(entry.name for entry in target.iterdir() if entry.name not in (MANIFEST, *FILES))
+    if strange:
+        raise ModelError(
+            f"{target} also holds {strange[0]!r}, which a model does not; replacing it would lose that. "
+            "Move it away, or choose another name."
+        )
+
+
+def _is_model(place: Path) -> bool:
+    try:
+        return {"format", "gemel"} <= json.loads((place / MANIFEST).read_bytes()).keys()
+    except (OSError, ValueError, AttributeError):
+        return False
+
+
+def finite(value: Any) -> Any:
+    """JSON values only, as strict JSON has them: NumPy numbers become Python's, and what is not finite becomes null."""
+    if isinstance(value, dict):
+        return {str(name): finite(inner) for name, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [finite(inner) for inner in value]
+    value = value.item() if hasattr(value, "item") else value
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def _known(kind: type, values: Mapping[str, Any]) -> dict[str, Any]:
+    return {f.name: values[f.name] for f in fields(kind)}
+
+
+def _read(file: Path, model: str) -> bytes:
+    try:
+        return file.read_bytes()
+    except OSError as error:
+        raise ModelError(f"{model} is damaged: {file.name} cannot be read ({error.strerror}).") from None
+
+
+def _flushed(file: Path, content: bytes) -> None:
+    with file.open("wb") as out:
+        out.write(content)
+        out.flush()
+        os.fsync(out.fileno())
+
+
+def _flush(place: Path) -> None:
+    if os.name == "posix":
+        handle = os.open(place, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)

@@ -1,0 +1,106 @@
+"""Pairs of embedded items with known answers: explicit ones, or those that identities give.
+
+Knows collections and embeddings; decides nothing.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from gemel.distances import Distance
+from gemel.errors import NotEnoughData
+from gemel.items.collection import Collection, Pairs
+from gemel.items.units import claims, units
+from gemel.measure.pairing import owners, pairs_of
+from gemel.neighbors.exact import paired_at
+from gemel.siamese.embedding import Embeddings
+
+if TYPE_CHECKING:
+    from jaxtyping import Bool, Float, Int
+
+
+@dataclass(frozen=True)
+class Known:
+    """Pairs with known answers.
+
+    Attributes:
+        a, b: positions among the embeddings.
+        same: the answers.
+        identity_a, identity_b: the identities each pair rests on.
+        identical: pairs left out because both items have exactly the same content.
+        source: what the pairs were made from: "pairs" or "identities".
+    """
+
+    a: Int[np.ndarray, " n"]
+    b: Int[np.ndarray, " n"]
+    same: Bool[np.ndarray, " n"]
+    identity_a: Int[np.ndarray, " n"]
+    identity_b: Int[np.ndarray, " n"]
+    identical: int
+    source: str
+
+    def distances(self, vectors: Float[np.ndarray, "m d"], metric: Distance) -> Float[np.ndarray, " n"]:
+        """How far apart each pair is, by definition."""
+        return paired_at(vectors, vectors, self.a, self.b, metric)
+
+
+def known_pairs(data: Collection, found: Embeddings, *, limit: int = 100_000, seed: int = 0) -> Known:
+    """The pairs of a collection whose items could both be embedded.
+
+    Explicit pairs (or triplets) come first, where there are any: a score of ½ or more counts as the same, and a
+    pair rests on the chains of same pairs that its items belong to. Otherwise identities give every same pair and
+    every different one. More than `limit` of a kind are sampled. An item and its exact copy are never a pair.
+
+    Raises:
+        NotEnoughData: neither pairs nor identities are known.
+    """
+    items = data.take(found.index)
+    pairs = _explicit(items)
+    if pairs is not None:
+        a, b, same = _some(pairs.a, pairs.b, pairs.alike(), limit, seed)
+        return _distinct(found, a, b, same, units(items), "pairs")
+    if items.identity is None:
+        raise NotEnoughData(
+            f"{data.origin} knows neither identities nor pairs, so nothing can be said about same and different. "
+            "Give a folder per identity, or a table with an identity column or pairs."
+        )
+    codes, claimed = items.identity.codes, claims(items)
+    a, b, same = pairs_of(codes, limit=limit, seed=seed, impostor_of=claimed)
+    return _distinct(found, a, b, same, owners(codes, claimed), "identities")
+
+
+def _explicit(items: Collection) -> Pairs | None:
+    """The pairs a collection names, or those its triplets hold; None where there are none."""
+    if items.pairs is not None and len(items.pairs):
+        return items.pairs
+    if items.triplets is None or not len(items.triplets):
+        return None
+    anchor, positive, negative = items.triplets.anchor, items.triplets.positive, items.triplets.negative
+    same = np.repeat([True, False], len(anchor))
+    return Pairs(np.concatenate([anchor, anchor]), np.concatenate([positive, negative]), same)
+
+
+def _some(
+    a: Int[np.ndarray, " n"], b: Int[np.ndarray, " n"], same: Bool[np.ndarray, " n"], limit: int, seed: int
+) -> tuple[Int[np.ndarray, " m"], Int[np.ndarray, " m"], Bool[np.ndarray, " m"]]:
+    """At most `limit` pairs of either answer."""
+    rng = np.random.default_rng(seed)
+    rows = [np.flatnonzero(same == answer) for answer in (True, False)]
+    kept = np.sort(np.concatenate([r if len(r) <= limit else rng.choice(r, limit, replace=False) for r in rows]))
+    return a[kept], b[kept], same[kept]
+
+
+def _distinct(
+    found: Embeddings,
+    a: Int[np.ndarray, " n"],
+    b: Int[np.ndarray, " n"],
+    same: Bool[np.ndarray, " n"],
+    identity: Int[np.ndarray, " m"],
+    source: str,
+) -> Known:
+    differ = found.content[a] != found.content[b]
+    a, b = a[differ], b[differ]
+    return Known(a, b, same[differ], identity[a], identity[b], int(np.count_nonzero(~differ)), source)

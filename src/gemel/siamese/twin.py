@@ -1,0 +1,342 @@
+"""The trained twin: embed, compare, verify; saved and loaded as a folder.
+
+Items in the user's frame come in here and nowhere below. NumPy and ONNX Runtime only.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self
+
+import numpy as np
+
+from gemel import distances
+from gemel.errors import DataError, ModelError, UnreadableItem
+from gemel.items.collection import Collection
+from gemel.items.modality import Modality
+from gemel.items.registry import modality_from
+from gemel.items.vector import VectorModality
+from gemel.siamese import folder as folders
+from gemel.siamese.decision import Decision
+from gemel.siamese.embedding import Embeddings, Progress, collected, embedded, is_one
+from gemel.siamese.folder import Origin, Part
+from gemel.siamese.onnx import Encoder, OnnxEncoder, Verbatim
+from gemel.siamese.operating import Method
+from gemel.siamese.seen import Seen
+from gemel.siamese.trained import Trained
+from gemel.siamese.verdict import Verdict, applicable, judged
+
+if TYPE_CHECKING:
+    from jaxtyping import Float
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Siamese:
+    """Two branches that are one encoder, a distance, and, once calibrated, a decision.
+
+    A value: `calibrate` gives a new one. Made by `load`, `from_training`, `from_onnx` or `from_vectors`.
+
+    Attributes:
+        modality: how items are read and prepared.
+        encoder: prepared arrays → embeddings.
+        method: how two embeddings are compared.
+        decision: distance → probability; None until calibrated.
+        origin: where it comes from, for people.
+        seen: what training and calibration saw.
+        kept: what training goes on from (safetensors); None when there is nothing.
+    """
+
+    modality: Modality
+    encoder: Encoder
+    method: Method
+    decision: Decision | None = None
+    origin: Origin = field(default_factory=Origin)
+    seen: Seen = field(default_factory=Seen)
+    kept: Part | None = None
+
+    @classmethod
+    def load(cls, folder: str | Path, *, providers: Sequence[str] | None = None, threads: int | None = None) -> Siamese:
+        """A model folder, checked for damage.
+
+        Args:
+            folder: `NAME.gemel`, as `save` wrote it.
+            providers: ONNX Runtime execution providers, best first; None: the processor.
+            threads: threads of one encoder call; None: as many as ONNX Runtime likes.
+
+        Raises:
+            ModelError: not a model, of a newer format, or damaged.
+        """
+        manifest, parts = folders.read(folder)
+        try:
+            method = Method(**manifest.method | {"branches": tuple(manifest.method["branches"])})
+        except (KeyError, TypeError) as error:
+            raise ModelError(f"{folder} is damaged: its method lacks or misplaces {error}.") from None
+        encoder: Encoder = Verbatim()
+        if folders.ENCODER in parts:
+            encoder = OnnxEncoder(
+                parts[folders.ENCODER].read(), providers=providers, threads=threads, **manifest.wiring
+            )
+        decision = parts.get(folders.DECISION)
+        return cls(
+            modality=modality_from(manifest.modality),
+            encoder=encoder,
+            method=method,
+            decision=None if decision is None else Decision.from_json(json.loads(decision.read())),
+            origin=manifest.origin,
+            seen=Seen(parts.get(folders.SEEN)),
+            kept=parts.get(folders.WEIGHTS),
+        )
+
+    @classmethod
+    def from_training(
+        cls,
+        encoder: bytes,
+        *,
+        modality: Modality,
+        distance: str,
+        dim: int,
+        trained: Trained | None = None,
+        precision: str = "fp32",
+    ) -> Siamese:
+        """What training hands over.
+
+        Args:
+            encoder: the exported network, ONNX.
+            modality: how its inputs are prepared.
+            distance: euclidean, manhattan or cosine; for the learned one manhattan.
+            dim: dimensions of an embedding.
+            trained: what is known of the training.
+            precision: the number format in which the exported network computes.
+        """
+        trained = trained or Trained()
+        return cls(
+            modality=modality,
+            encoder=OnnxEncoder(encoder),
+            method=Method(distance=distances.distance(distance).name, dim=dim, precision=precision),
+            origin=trained.origin(),
+            seen=Seen() if trained.content is None else Seen.of(trained=trained.content),
+            kept=None if trained.weights is None else Part.of(trained.weights),
+        )
+
+    @classmethod
+    def from_onnx(
+        cls,
+        file: str | Path | bytes,
+        *,
+        modality: Modality,
+        distance: str = "cosine",
+        dim: int | None = None,
+        inputs: Mapping[str, str] | None = None,
+        output: str | None = None,
+        precision: str = "fp32",
+        providers: Sequence[str] | None = None,
+        threads: int | None = None,
+    ) -> Siamese:
+        """An encoder of your own.
+
+        Args:
+            file: an ONNX file or its bytes; takes what `modality` prepares and returns [rows, dim].
+            modality: how items are read and prepared.
+            distance: euclidean, manhattan or cosine.
+            dim: dimensions of an embedding, where the file leaves them open.
+            inputs: prepared name → ONNX input name, where they differ; a single input is found by itself.
+            output: the ONNX output to take; None: the first.
+            precision: the number format it computes in: fp32, bf16, fp16 or int8.
+            providers, threads: as in `load`.
+
+        Raises:
+            ModelError: it cannot be opened, or its dimensions are open and `dim` is not given.
+        """
+        encoder = OnnxEncoder(file, providers=providers, threads=threads, inputs=inputs, output=output)
+        width = dim or encoder.dim
+        if width is None:
+            raise ModelError("The ONNX file leaves the dimensions of an embedding open; give dim=…")
+        method = Method(distance=distances.distance(distance).name, dim=width, precision=precision)
+        return cls(modality=modality, encoder=encoder, method=method, origin=Origin(encoder="an ONNX file"))
+
+    @classmethod
+    def from_vectors(cls, dim: int, distance: str = "cosine") -> Siamese:
+        """Vectors made elsewhere, compared as they are."""
+        method = Method(distance=distances.distance(distance).name, dim=dim)
+        return cls(modality=VectorModality(dim), encoder=Verbatim(), method=method, origin=Origin(encoder="none"))
+
+    def save(self, folder: str | Path) -> Path:
+        """Write the model folder, whole or not at all; an older model of that name is replaced.
+
+        Raises:
+            ModelError: something else is there, or it cannot be written.
+        """
+        from gemel.siamese.storing import stored
+
+        return folders.write(folder, *stored(self))
+
+    def embed(self, items: Any, *, batch: int = 64, progress: Progress | None = None) -> Embeddings:
+        """The embeddings of items; bad ones are named and left out, the others keep their places.
+
+        Args:
+            items: a path, bytes, a Pillow image or an array; a list or a stack of them; or a Collection.
+            batch: items encoded at once; does not change the result beyond rounding (1e-5).
+            progress: called with (items done, items in all).
+        """
+        return embedded(collected(items, self.modality), self.encoder, self.method.dim, batch=batch, progress=progress)
+
+    def distance(self, a: Any, b: Any) -> float | Float[np.ndarray, " n"]:
+        """How far apart two items are; for two lists of equal length, row by row.
+
+        Raises:
+            UnreadableItem: one of two single items is bad. In lists, its distance is NaN.
+            DataError: lists of different lengths.
+        """
+        one = is_one(a, self.modality), is_one(b, self.modality)
+        if all(one):
+            return self._between(a, b)
+        if any(one):
+            raise DataError("Compare one item with one, or a list with a list of the same length.")
+        left, right = self._rows(a), self._rows(b)
+        if len(left) != len(right):
+            raise DataError(f"Lists of {len(left)} and {len(right)} items cannot be compared row by row.")
+        return self.metric.paired(left, right)
+
+    def score(self, a: Any, b: Any) -> float | Float[np.ndarray, " n"]:
+        """How similar two items are, 0 to 1: the probability of *same* once calibrated for this method.
+
+        Until then 1 / (1 + distance / typical), where typical is the distance of two random embeddings: 1 for
+        the identical, ½ for strangers. That is an order, not a probability.
+        """
+        distance = self.distance(a, b)
+        if self.decision is not None and self.decision.method == self.method:
+            score = self.decision.probability(distance)
+        else:
+            score = 1 / (1 + np.asarray(distance) / self.metric.typical(self.method.dim))
+        return float(score) if np.ndim(distance) == 0 else np.asarray(score)
+
+    def verify(
+        self,
+        a: Any,
+        b: Any,
+        *,
+        fmr: float | None = None,
+        prior: float | None = None,
+        certainty: float | None = None,
+    ) -> Verdict:
+        """Whether two items are the same.
+
+        Args:
+            a, b: one item each.
+            fmr: decide at the threshold of this false match rate; None: by what is more probable.
+            prior: probability of *same* before looking, above 0 and below 1; None: that of the calibration.
+            certainty: stay undecided unless one answer is at least this probable, 0.5 to 1.
+
+        Raises:
+            NotCalibrated: there is no decision for this method, or no threshold at that rate.
+            UnreadableItem: an item cannot be read.
+        """
+        decision = applicable(self.decision, self.method)
+        return judged(decision, self._between(a, b), fmr=fmr, prior=prior, certainty=certainty)
+
+    def calibrate(
+        self,
+        data: Collection,
+        *,
+        prior: float = 0.5,
+        seed: int = 0,
+        allow_overlap: bool = False,
+        allow_bad: float = 0.01,
+        limit: int = 100_000,
+        progress: Progress | None = None,
+    ) -> Siamese:
+        """The same twin with a decision fitted on this data.
+
+        Args:
+            data: items with identities, or explicit pairs; no identity that training saw.
+            prior: probability of *same* in use, above 0 and below 1.
+            seed: of sampled pairs, folds and bootstraps.
+            allow_overlap: accept items that training saw. The thresholds will be too optimistic.
+            allow_bad: share of items that may be bad, 0 to 1.
+            limit: most same pairs, and most different pairs, that are used.
+            progress: called with (items done, items in all).
+
+        Raises:
+            Overlap: training saw some of these items; they are named.
+            NotEnoughData: too few identities or pairs; says how many are needed.
+            TooManyBad: more bad items than allowed.
+        """
+        from gemel.siamese.calibrate import calibrated
+
+        return calibrated(
+            self,
+            data,
+            prior=prior,
+            seed=seed,
+            allow_overlap=allow_overlap,
+            allow_bad=allow_bad,
+            limit=limit,
+            progress=progress,
+        )
+
+    def but(self, **changes: Any) -> Self:
+        """The same twin with some fields changed."""
+        return replace(self, **changes)
+
+    def weights(self) -> bytes:
+        """What training goes on from: safetensors. Raises ModelError when the model has none."""
+        if self.kept is None:
+            raise ModelError("This model holds no weights to go on from; only its encoder can be used.")
+        return self.kept.read()
+
+    @property
+    def metric(self) -> distances.Distance:
+        """The distance that compares embeddings."""
+        return distances.distance(self.method.distance)
+
+    @property
+    def recipe(self) -> dict[str, Any]:
+        """The choices of its training."""
+        return self.origin.recipe
+
+    @property
+    def measures(self) -> dict[str, Any]:
+        """What was measured on held-out data, by name."""
+        return self.origin.measures
+
+    @property
+    def embedding_id(self) -> str:
+        """Equal exactly where embeddings can be compared: of encoder, modality, dimension and precision."""
+        config = json.dumps(self.modality.config(), sort_keys=True)
+        parts = [self.encoder.sha256, config, self.method.dim, self.method.precision]
+        return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
+
+    def describe(self) -> str:
+        """What the model is, in plain words."""
+        from gemel.siamese.storing import described
+
+        return described(self)
+
+    def json(self) -> dict[str, Any]:
+        """What the model is, as plain JSON values."""
+        values = {
+            "embedding_id": self.embedding_id,
+            "modality": self.modality.config(),
+            "method": asdict(self.method),
+            "decision": None if self.decision is None else self.decision.json(),
+            **asdict(self.origin),
+        }
+        return dict(folders.finite(values))
+
+    def _between(self, a: Any, b: Any) -> float:
+        found = self.embed([a, b])
+        for bad in found.bad:
+            named = isinstance((a, b)[bad.row], str | Path)
+            raise UnreadableItem(bad.name if named else ("The first item", "The second item")[bad.row], bad.reason)
+        return float(self.metric.paired(found.vectors[:1], found.vectors[1:])[0])
+
+    def _rows(self, items: Any) -> Float[np.ndarray, "n d"]:
+        """One row per item given, NaN where it is bad."""
+        found = self.embed(items)
+        rows = np.full((len(found) + len(found.bad), self.method.dim), np.nan, np.float32)
+        rows[found.index] = found.vectors
+        return rows

@@ -1,0 +1,84 @@
+"""The answer to "are these two the same?", and how a decision gives it.
+
+Knows distances as numbers only; where they come from is known in `twin.py`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from gemel.errors import DataError, NotCalibrated
+from gemel.siamese.decision import Decision
+from gemel.siamese.operating import Method, point_name
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """Whether two items are the same.
+
+    Attributes:
+        same: the answer; None: undecided, for neither answer is as probable as was asked.
+        probability: of *same*, 0 to 1, at the prior in force.
+        distance: how far apart the two are, by the method's distance.
+        threshold: largest distance that counts as the same.
+        point: name of the operating point the threshold belongs to: `bayes`, or `fmr=…`.
+    """
+
+    same: bool | None
+    probability: float
+    distance: float
+    threshold: float
+    point: str
+
+    def __bool__(self) -> bool:
+        raise TypeError("A verdict can be undecided; look at .same, which is True, False or None.")
+
+
+def judged(
+    decision: Decision,
+    distance: float,
+    *,
+    fmr: float | None = None,
+    prior: float | None = None,
+    certainty: float | None = None,
+) -> Verdict:
+    """The verdict at a distance.
+
+    Args:
+        decision: from distance to probability.
+        distance: how far apart, by the decision's own method.
+        fmr: accept up to the threshold of this false match rate; None: whatever is more probable.
+        prior: probability of *same* before looking, between 0 and 1; None: the decision's own.
+        certainty: stay undecided unless one answer is at least this probable, 0.5 to 1; None: always decide.
+
+    Raises:
+        NotCalibrated: there is no threshold for that false match rate.
+        DataError: `prior` or `certainty` is out of range.
+    """
+    if certainty is not None and not 0.5 <= certainty <= 1:
+        raise DataError(f"certainty lies from 0.5 to 1, and came as {certainty}.")
+    decision = decision if prior is None else decision.at(prior)
+    probability = float(decision.probability(distance))
+    threshold = decision.threshold(fmr)
+    unsure = certainty is not None and max(probability, 1 - probability) < certainty
+    same = None if unsure else distance <= threshold
+    return Verdict(same, probability, distance, threshold, "bayes" if fmr is None else point_name(fmr))
+
+
+def applicable(decision: Decision | None, method: Method) -> Decision:
+    """The decision, if it was fitted for this method of comparing.
+
+    Raises:
+        NotCalibrated: there is none, or it belongs to another method; says how to get one.
+    """
+    how = "Calibrate on identities that training never saw: `gemel calibrate MODEL DATA`, or twin.calibrate(data)."
+    if decision is None:
+        raise NotCalibrated(f"This twin has no decision yet, so a distance cannot become a verdict. {how}")
+    if decision.method != method:
+        differ = ", ".join(
+            f"{name} is {getattr(method, name)!r} and was {getattr(decision.method, name)!r}"
+            for name in Method.__dataclass_fields__
+            if getattr(method, name) != getattr(decision.method, name)
+        )
+        raise NotCalibrated(f"The decision belongs to another method of comparing ({differ}). {how}")
+    return decision
