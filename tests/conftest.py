@@ -10,8 +10,10 @@ os.environ.setdefault("CUDA_VISIBLE_DEVICES", "")
 
 import jaxtyping
 
+import tests.typecheck  # noqa: F401  named below
+
 # The sources name jaxtyping only for the type checker; here the names exist at run time too.
-for _name in ("Float", "Int", "Bool", "UInt8"):
+for _name in ("Float", "Int", "Bool", "UInt8", "Shaped"):
     setattr(builtins, _name, getattr(jaxtyping, _name))
 
-jaxtyping.install_import_hook("gemel", "beartype.beartype")
+jaxtyping.install_import_hook("gemel", "tests.typecheck.checked")

@@ -60,7 +60,7 @@ class Recipe:
     identities: Annotated[int | None, "identities in a batch"] = None
     items: Annotated[int | None, "items of each identity in a batch"] = None
     groups: Annotated[int, "groups that a batch is drawn from, for harder negatives; 0: all of them"] = 0
-    pairs: Annotated[int | None, "explicit pairs in a batch"] = None
+    batch_pairs: Annotated[int | None, "explicit pairs in a batch"] = None
     balance: Annotated[bool, "draw same and different pairs equally often, however rare one of them is"] = True
     rotations: Annotated[bool, "quarter turns of an identity count as new identities"] = False
 
@@ -135,7 +135,7 @@ class Recipe:
 
 
 _POSITIVE = (
-    "size width depth dim temperature margin identities items pairs steps epochs minutes lr checks patience"
+    "size width depth dim temperature margin identities items batch_pairs steps epochs minutes lr checks patience"
 ).split()
 
 
@@ -226,9 +226,9 @@ def choose(recipe: Recipe, facts: Facts) -> Recipe:
         "dim": 256,
         "norm": "batch",
         "temperature": 0.1,
-        "margin": 0.7 if loss == "contrastive" else 0.2,
+        "margin": 1.0 if loss == "contrastive" else 0.2,
         "items": max(2, min(4, facts.most_items)),
-        "pairs": max(2, min(128, facts.pairs or 128)),
+        "batch_pairs": max(2, min(128, facts.pairs or 128)),
         "size": _side(facts),
         "color": facts.color,
         "aspect": "stretch",

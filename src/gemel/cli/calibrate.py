@@ -16,10 +16,12 @@ def calibrate(
     model: Model,
     data: Data,
     out: Annotated[
-        Optional[Path],  # noqa: UP045
+        Optional[Path],
         typer.Option(help="Write the calibrated twin here; without it, MODEL gets the new decision."),
     ] = None,
-    prior: Annotated[float, typer.Option(help="Share of pairs that are the same where the twin is used, 0 to 1.")] = 0.5,
+    prior: Annotated[
+        float, typer.Option(help="Share of pairs that are the same where the twin is used, 0 to 1.")
+    ] = 0.5,
     seed: Annotated[int, typer.Option(help="Of the sampled pairs and intervals.")] = 0,
     overlap: Annotated[bool, typer.Option("--allow-overlap", help="Accept items that training has seen.")] = False,
     threads: Threads = None,
@@ -35,9 +37,7 @@ def calibrate(
 
     twin = Siamese.load(model, threads=threads)
     collection = read(data, **reading(more))
-    calibrated = twin.calibrate(
-        collection, prior=prior, seed=seed, allow_overlap=overlap, allow_bad=more["allow_bad"]
-    )
+    calibrated = twin.calibrate(collection, prior=prior, seed=seed, allow_overlap=overlap, allow_bad=more["allow_bad"])
     target = Path(model) if out is None else out
     calibrated.save(target)
     answer(f"{calibrated.describe()}\nModel:  {target}", {"model": str(target), **calibrated.json()}, as_json=as_json)

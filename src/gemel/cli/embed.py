@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
-import numpy as np
 import typer
 
 from gemel.cli.options import AsJson, Data, Model, Threads, reading, reading_flags, with_options
 from gemel.cli.output import answer, note
 from gemel.errors import DataError, TooManyBad, require
+
+if TYPE_CHECKING:
+    import numpy as np
 
 
 @with_options(reading_flags)
@@ -41,7 +43,7 @@ def embed(
             f"{len(found.bad)} of {len(collection)} items cannot be read, more than --allow-bad {more['allow_bad']}."
         )
     names = [collection.name(int(i)) for i in found.index]
-    labels = None if collection.identity is None else [collection.identity.name(int(i)) for i in found.index]
+    labels = None if collection.identity is None else [collection.identity.value(int(i)) for i in found.index]
     _write(out, names, labels, found.vectors)
     words = f"{len(names)} embeddings of {found.vectors.shape[1]} dimensions: {out}"
     answer(words, {"file": str(out), "items": len(names), "bad": len(found.bad)}, as_json=as_json)
@@ -49,8 +51,12 @@ def embed(
 
 def _write(out: Path, names: list[str], labels: list[str | None] | None, vectors: np.ndarray) -> None:
     if out.suffix == ".npz":
-        known = {} if labels is None else {"identity": np.array([label or "" for label in labels])}
-        np.savez(out, name=np.array(names), embedding=vectors, **known)
+        import numpy as np
+
+        arrays = {"name": np.array(names), "embedding": vectors}
+        if labels is not None:
+            arrays["identity"] = np.array([label or "" for label in labels])
+        np.savez(out, allow_pickle=False, **arrays)
         return
     pa = require("pyarrow", extra="tables", purpose="write Parquet")
     parquet = require("pyarrow.parquet", extra="tables", purpose="write Parquet")

@@ -15,7 +15,7 @@ from gemel.cli.output import answer
 def evaluate(
     model: Model,
     data: Data,
-    report: Annotated[Optional[Path], typer.Option(help="Write an HTML report to this file.")] = None,  # noqa: UP045
+    report: Annotated[Optional[Path], typer.Option(help="Write an HTML report to this file.")] = None,
     pictures: Annotated[bool, typer.Option(help="Show the hardest mistakes in the report.")] = True,
     threads: Threads = None,
     as_json: AsJson = False,
@@ -37,5 +37,5 @@ def evaluate(
     if report is not None:
         from gemel.report import write_report
 
-        write_report(report, twin, collection, found, pictures=pictures)
+        write_report(report, twin, collection, pictures=pictures)
     answer(found.summary(), found.json(), as_json=as_json)

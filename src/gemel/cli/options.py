@@ -16,8 +16,10 @@ from gemel.recipe import CHOICES, described
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object instead of words.")]
 Model = Annotated[str, typer.Argument(help="A model folder, as `gemel train --out` wrote it.", metavar="MODEL")]
-Data = Annotated[str, typer.Argument(help="A folder per identity, a table, or pairs: see `gemel train --help`.", metavar="DATA")]
-Threads = Annotated[Optional[int], typer.Option(help="Threads of the encoder; all cores when not given.")]  # noqa: UP045
+Data = Annotated[
+    str, typer.Argument(help="A folder per identity, a table, or pairs: see `gemel train --help`.", metavar="DATA")
+]
+Threads = Annotated[Optional[int], typer.Option(help="Threads of the encoder; all cores when not given.")]
 
 READING: dict[str, tuple[Any, Any, str]] = {
     "grouped": (bool, False, "The first level of the folder holds groups: GROUP/IDENTITY/FILE."),
@@ -34,11 +36,11 @@ READING: dict[str, tuple[Any, Any, str]] = {
 
 def _flag(name: str, kind: Any, default: Any, text: str, panel: str) -> inspect.Parameter:
     dashed = name.replace("_", "-")
-    names = [f"--{dashed}/--no-{dashed}"] if kind in (bool, Optional[bool]) and default is not False else [f"--{dashed}"]
-    option = typer.Option(*names, help=text, rich_help_panel=panel)
-    return inspect.Parameter(
-        name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=Annotated[kind, option]
+    names = (
+        [f"--{dashed}/--no-{dashed}"] if kind in (bool, Optional[bool]) and default is not False else [f"--{dashed}"]
     )
+    option = typer.Option(*names, help=text, rich_help_panel=panel)
+    return inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=Annotated[kind, option])
 
 
 def reading_flags() -> list[inspect.Parameter]:
@@ -65,14 +67,14 @@ def with_options(*groups: Callable[[], list[inspect.Parameter]]) -> Callable[[Ca
         own = [p for p in signature.parameters.values() if p.kind is not inspect.Parameter.VAR_KEYWORD]
         flags = [flag for group in groups for flag in group()]
 
-        @functools.wraps(command)
         def wrapper(**given: Any) -> Any:
             return command(**given)
 
+        functools.update_wrapper(wrapper, command)
+        del wrapper.__wrapped__  # type: ignore[attr-defined]
         parameters = [*(p.replace(kind=inspect.Parameter.KEYWORD_ONLY) for p in own), *flags]
         wrapper.__signature__ = signature.replace(parameters=parameters)  # type: ignore[attr-defined]
         wrapper.__annotations__ = {p.name: p.annotation for p in parameters}
-        del wrapper.__wrapped__  # type: ignore[attr-defined]
         return wrapper
 
     return spell

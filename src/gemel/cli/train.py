@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 import sys
 from pathlib import Path
-from typing import Annotated, Any, Optional
+from typing import TYPE_CHECKING, Annotated, Any, Optional
 
 import typer
 
@@ -14,15 +14,21 @@ from gemel.cli.output import answer, note
 from gemel.errors import DataError, RecipeError, require
 from gemel.recipe import Recipe
 
+if TYPE_CHECKING:
+    from gemel.items import Collection
+    from gemel.siamese import Siamese
+
 
 @with_options(reading_flags, recipe_flags)
 def train(
     data: Data,
     out: Annotated[Path, typer.Option(help="The model folder to write: NAME.gemel.")],
-    recipe: Annotated[Optional[Path], typer.Option(help="A TOML file of recipe fields; flags win over it.")] = None,  # noqa: UP045
-    start: Annotated[Optional[str], typer.Option("--from", help="A trained twin to start from.")] = None,  # noqa: UP045
+    recipe: Annotated[Optional[Path], typer.Option(help="A TOML file of recipe fields; flags win over it.")] = None,
+    start: Annotated[Optional[str], typer.Option("--from", help="A trained twin to start from.")] = None,
     resume: Annotated[bool, typer.Option(help="Go on with the interrupted run of OUT.")] = False,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be trained, in what time; train nothing.")] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Say what would be trained, in what time; train nothing.")
+    ] = False,
     pictures: Annotated[bool, typer.Option(help="Show the hardest mistakes in the report.")] = True,
     as_json: AsJson = False,
     **more: Any,
@@ -43,33 +49,26 @@ def train(
     require("lightning", extra="train", purpose="train a twin")
     from gemel.items import read
     from gemel.learn.outset import outset
-    from gemel.learn.train import train as learn
+    from gemel.learn.train import resumed, run
     from gemel.siamese import Siamese
 
-    plan = (Recipe() if recipe is None else Recipe.read(recipe)).but(**choices(more))
     _refuse_bad_target(out)
-    collection = read(data, **reading(more))
-    allow_bad = more["allow_bad"]
+    plan = (Recipe() if recipe is None else Recipe.read(recipe)).but(**choices(more))
+    running = out.with_name(out.name + ".training")
+    if resume:
+        plan = resumed(running, plan)
+    begun = outset(read(data, **reading(more)), plan, allow_bad=more["allow_bad"], measure=dry_run)
     if dry_run:
-        begun = outset(collection, plan, allow_bad=allow_bad, measure=True)
         words = "\n".join([*begun.notes, begun.describe(), "", begun.recipe.toml()])
         answer(words, {"recipe": begun.recipe.chosen(), "notes": list(begun.notes)}, as_json=as_json)
         return
-    running = out.with_name(out.name + ".training")
-    twin = learn(
-        collection,
-        plan,
-        start=None if start is None else Siamese.load(start),
-        checkpoints=running,
-        resume=resume,
-        allow_bad=allow_bad,
-        progress=sys.stderr.isatty() or not as_json,
-        say=note,
-    )
+    running.mkdir(exist_ok=True)
+    before = None if start is None else Siamese.load(start)
+    twin = run(begun, running, start=before, resume=resume, progress=sys.stderr.isatty(), say=note)
     twin.save(out)
     shutil.rmtree(running)
-    report = _report(twin, collection, out, pictures=pictures)
-    lines = [twin.describe(), f"Model:  {out}", *([f"Report: {report}"] if report else [])]
+    report = _report(twin, begun.calibrating, out, pictures=pictures)
+    lines = [twin.describe(), f"Model:  {out}", f"Report: {report or 'none, for nothing was held out'}"]
     lines.append(f"Next:   gemel verify {out} A B")
     answer("\n".join(lines), {"model": str(out), "report": report and str(report), **twin.json()}, as_json=as_json)
 
@@ -81,6 +80,10 @@ def _refuse_bad_target(out: Path) -> None:
         raise DataError(f"The folder {out.absolute().parent} for --out does not exist. Make it first.")
 
 
-def _report(twin: Any, collection: Any, out: Path, *, pictures: bool) -> Path | None:
-    """The report beside the model, on the identities held out for calibration; none without a decision."""
-    raise NotImplementedError
+def _report(twin: Siamese, held_out: Collection | None, out: Path, *, pictures: bool) -> Path | None:
+    """The report beside the model, on the identities held out for calibration."""
+    if held_out is None:
+        return None
+    from gemel.report import write_report
+
+    return write_report(out.with_suffix(".report.html"), twin, held_out, pictures=pictures)

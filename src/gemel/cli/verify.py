@@ -18,10 +18,10 @@ def verify(
     model: Model,
     a: Annotated[str, typer.Argument(help="One file.", metavar="A")],
     b: Annotated[str, typer.Argument(help="The other file.", metavar="B")],
-    fmr: Annotated[Optional[float], typer.Option(help="Highest false match rate, such as 0.01.")] = None,  # noqa: UP045
-    prior: Annotated[Optional[float], typer.Option(help="Share of pairs that are the same, 0 to 1.")] = None,  # noqa: UP045
+    fmr: Annotated[Optional[float], typer.Option(help="Highest false match rate, such as 0.01.")] = None,
+    prior: Annotated[Optional[float], typer.Option(help="Share of pairs that are the same, 0 to 1.")] = None,
     certainty: Annotated[
-        Optional[float],  # noqa: UP045
+        Optional[float],
         typer.Option(help="Stay undecided unless one answer is at least this probable, 0.5 to 1."),
     ] = None,
     threads: Threads = None,

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar, Protocol, Self, runtime_checkable
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol, runtime_checkable
 
 import numpy as np
 
@@ -45,7 +45,7 @@ class Modality(Protocol):
         """Decode one item from a path, bytes or a value. Raises UnreadableItem."""
         ...
 
-    def fit(self, raws: Raws) -> Self:
+    def fit(self, raws: Raws) -> Modality:
         """Learn statistics or a vocabulary from the training split only; returns a new modality."""
         ...
 

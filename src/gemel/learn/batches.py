@@ -129,8 +129,8 @@ class IdentityBatches:
         parts = [self._rows(int(c), rng) for c in classes]
         if self._singles:
             lone = rng.choice(self._single, self._singles, replace=False)
-            variant = rng.integers(self._variants, size=len(lone))
-            parts += [(self._members.of(int(c)), np.array([v]), np.zeros(1, int)) for c, v in zip(lone, variant, strict=True)]
+            single = np.concatenate([self._members.of(int(code)) for code in lone])
+            parts.append((single, rng.integers(self._variants, size=len(lone)), np.zeros(len(lone), int)))
         item, variant, view = (np.concatenate(columns) for columns in zip(*parts, strict=True))
         return BatchPlan(item, variant, view, seed=int(rng.integers(2**62)))
 

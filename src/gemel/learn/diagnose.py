@@ -1,11 +1,11 @@
 """What is going wrong with a training, in words, while it happens. Advice only: nothing is changed.
 
-    collapse      every embedding is the same
-    dead miner    no pair or triplet of a batch has counted for many steps
-    all easy      the loss is all but zero early on: nothing is left to learn from
-    one class     batches hold nothing that is different, or nothing that is the same
-    NaN           and where it first appeared; the run ends
-    worse than raw   the raw features separate the held-out pairs better than the network does
+collapse      every embedding is the same
+dead miner    no pair or triplet of a batch has counted for many steps
+all easy      the loss is all but zero early on: nothing is left to learn from
+one class     batches hold nothing that is different, or nothing that is the same
+NaN           and where it first appeared; the run ends
+worse than raw   the raw features separate the held-out pairs better than the network does
 """
 
 from __future__ import annotations

@@ -9,13 +9,14 @@ import copy
 import math
 import time
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import lightning.pytorch as pl
 import numpy as np
 import torch
 from torch import Tensor
 from torch.optim.swa_utils import AveragedModel
+from torch.utils.data import DataLoader
 
 from gemel.learn.distances import distance
 from gemel.learn.encoders import Encoder
@@ -59,7 +60,10 @@ class HeldOut:
     def distances(self, embeddings: Float[Tensor, "n d"]) -> Float[np.ndarray, " m"]:
         """How far apart the two items of each pair are."""
         a, b = torch.from_numpy(self.a), torch.from_numpy(self.b)
-        chunks = [self._distance.paired(embeddings[i], embeddings[j]) for i, j in zip(a.split(65536), b.split(65536))]  # noqa: B905
+        chunks = [
+            self._distance.paired(embeddings[i], embeddings[j])
+            for i, j in zip(torch.split(a, 65536), torch.split(b, 65536), strict=True)
+        ]
         return torch.cat(chunks).numpy()
 
     def eer(self, embeddings: Float[Tensor, "n d"]) -> float:
@@ -80,9 +84,11 @@ class Learner(pl.LightningModule):
 
     def __init__(self, encoder: Encoder, loss: Loss, recipe: Recipe, steps: Steps, held_out: HeldOut | None) -> None:
         super().__init__()
-        self.encoder = encoder.to(memory_format=torch.channels_last)
+        self.encoder = encoder.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.loss = loss
-        self.average = AveragedModel(encoder, avg_fn=_Decay(recipe.average), use_buffers=True) if recipe.average else None
+        self.average = (
+            AveragedModel(encoder, avg_fn=_Decay(recipe.average), use_buffers=True) if recipe.average else None
+        )
         self.recipe, self.steps, self.held_out = recipe, steps, held_out
         self.seen: Seen | None = None
         self._collected: list[Tensor] = []
@@ -90,7 +96,7 @@ class Learner(pl.LightningModule):
     @property
     def network(self) -> Encoder:
         """The encoder to keep: the averaged one when there is an average."""
-        return self.encoder if self.average is None else self.average.module
+        return self.encoder if self.average is None else cast(Encoder, self.average.module)
 
     def training_step(self, batch: Batch, index: int) -> Tensor:
         torch.manual_seed(batch.plan.seed % 2**63)
@@ -121,7 +127,7 @@ class Learner(pl.LightningModule):
     def configure_optimizers(self) -> Any:
         assert self.recipe.lr is not None
         optimizer = torch.optim.AdamW(_weight_groups(self, self.recipe.weight_decay), lr=self.recipe.lr)
-        schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, self._pace)
+        schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: self._pace(step))
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
 
     def _pace(self, step: int) -> float:
@@ -135,8 +141,9 @@ class Learner(pl.LightningModule):
     def train_dataloader(self) -> Steps:
         return self.steps
 
-    def val_dataloader(self) -> list[dict[str, Tensor]]:
-        return [] if self.held_out is None else self.held_out.batches()
+    def val_dataloader(self) -> DataLoader[dict[str, Tensor]]:
+        batches: Any = [] if self.held_out is None else self.held_out.batches()
+        return DataLoader(batches, batch_size=None)
 
     def transfer_batch_to_device(self, batch: Any, device: torch.device, dataloader_idx: int) -> Any:
         if not isinstance(batch, Batch):

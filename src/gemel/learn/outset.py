@@ -13,7 +13,8 @@ import numpy as np
 import torch
 
 from gemel.errors import NotEnoughData, RecipeError
-from gemel.items import Collection, ImageModality, Modality, probe, split
+from gemel.items import Collection, ImageModality, Modality, split
+from gemel.items.probe import probe
 from gemel.learn import encoders, losses
 from gemel.learn.augment import Augment
 from gemel.learn.batches import UNKNOWN
@@ -43,6 +44,7 @@ class Outset:
         training: the decoded training items.
         calibrating: what the decision will be fitted on; None when nothing could be held out.
         device: cpu, cuda or mps.
+        origin: where the data came from.
         notes: what reading and splitting had to say.
         seconds_per_step: measured on this machine; None unless it was asked for or needed.
     """
@@ -53,6 +55,7 @@ class Outset:
     training: TrainingSet
     calibrating: Collection | None
     device: str
+    origin: str
     notes: tuple[str, ...]
     seconds_per_step: float | None = None
 
@@ -62,7 +65,8 @@ class Outset:
         weights = sum(p.numel() for p in learner.encoder.parameters())
         rows = learner.steps.batches.rows
         lines = [
-            f"{len(self.training)} training items; {_held(learner.held_out)} to stop, {_size(self.calibrating)} to calibrate",
+            f"{len(self.training)} training items; "
+            f"{_held(learner.held_out)} to stop, {_size(self.calibrating)} to calibrate",
             f"{recipe.encoder} encoder, {weights:,} weights, {recipe.dim} dimensions, {recipe.distance} distance",
             f"{recipe.loss} loss, batches of {rows}, {recipe.steps} steps on {self.device} in {recipe.precision}",
         ]
@@ -93,12 +97,12 @@ def outset(data: Collection, recipe: Recipe, *, allow_bad: float = 0.01, measure
     notes = [*data.notes, *parts.notes]
     recipe = choose(recipe, _facts(parts.train, device))
     modality, encoder = _encoder(parts.train.modality, recipe)
-    train = training_set(parts.train.with_modality(modality), allow_bad=allow_bad, notes=notes)
+    train = training_set(parts.train.with_(modality=modality), allow_bad=allow_bad, notes=notes)
     loss = losses.build(recipe)
     _refuse_unknown(loss.needs, train, recipe)
     held_out = None
     if parts.stop is not None:
-        stopping = training_set(parts.stop.with_modality(modality), allow_bad=allow_bad, notes=notes)
+        stopping = training_set(parts.stop.with_(modality=modality), allow_bad=allow_bad, notes=notes)
         held_out = _watched(stopping, recipe)
     batches = batches_of(train, recipe)
     steps = Steps(train, batches, Augment.of(recipe), recipe.steps or 1, recipe.seed)
@@ -106,8 +110,8 @@ def outset(data: Collection, recipe: Recipe, *, allow_bad: float = 0.01, measure
     seconds = _seconds(learner, recipe) if measure or recipe.minutes is not None else None
     recipe = _budget(recipe, len(train), batches.rows, seconds)
     learner.recipe, steps.total = recipe, recipe.steps or 1
-    calibrating = None if parts.calibrate is None else parts.calibrate.with_modality(modality)
-    return Outset(learner, recipe, modality, train, calibrating, device, tuple(notes), seconds)
+    calibrating = None if parts.calibrate is None else parts.calibrate.with_(modality=modality)
+    return Outset(learner, recipe, modality, train, calibrating, device, data.origin, tuple(notes), seconds)
 
 
 @dataclass(frozen=True)
@@ -120,24 +124,25 @@ class _Parts:
 
 def _parts(data: Collection, recipe: Recipe) -> _Parts:
     """Training, stopping and calibrating items: as given, or held out."""
-    given = split(data) if data.split is not None else {}
-    train = given.get("train", data)
+    given = dict(split(data)) if data.split is not None else {"train": data}
     missing = [name for name in ("stop", "calibrate") if name not in given]
+    if "train" not in given:
+        raise NotEnoughData(f"{data.origin} brings the splits {', '.join(given)}, and none of them is train.")
+    notes = () if data.split is None else split(data).notes
     if not missing or recipe.holdout == 0:
-        return _Parts(train, given.get("stop"), given.get("calibrate"))
-    count = _identities(train)
+        return _Parts(given["train"], given.get("stop"), given.get("calibrate"), notes)
+    count = _identities(given["train"])
     share = max(recipe.holdout / 2, FEWEST_HELD_OUT / max(1, count))
-    if recipe.protocol == "open" and count and share * len(missing) > 0.5:
+    if recipe.protocol == "open" and share * len(missing) > 0.5:
         note = (
             f"{count} identities with two or more items are too few to hold {FEWEST_HELD_OUT} out for each of "
             f"{' and '.join(missing)}: nothing is held out, and the twin comes without a decision. "
             "Calibrate it on other data: gemel calibrate MODEL DATA."
         )
-        return _Parts(train, given.get("stop"), given.get("calibrate"), (note,))
+        return _Parts(given["train"], given.get("stop"), given.get("calibrate"), (*notes, note))
     shares = {"train": 1 - share * len(missing)} | dict.fromkeys(missing, share)
-    own = split(train, protocol=recipe.protocol, shares=shares, seed=recipe.seed)
-    parts = {**given, **own}
-    return _Parts(parts["train"], parts["stop"], parts["calibrate"])
+    parts = split(data, protocol=recipe.protocol, shares=shares, seed=recipe.seed)
+    return _Parts(parts["train"], parts["stop"], parts["calibrate"], parts.notes)
 
 
 def _identities(data: Collection) -> int:
@@ -196,15 +201,10 @@ def _encoder(modality: Modality, recipe: Recipe) -> tuple[Modality, Encoder]:
 
 def _refuse_unknown(needs: frozenset[Knows], data: TrainingSet, recipe: Recipe) -> None:
     """Refuse, before training, a loss that needs what the data does not know."""
-    knows = set()
-    if (data.identity != UNKNOWN).any():
-        knows.add(Knows.IDENTITY)
-    if len(data.value):
-        knows |= {Knows.SCORE} if data.graded else {Knows.PAIRS, Knows.TRIPLETS}
-    if not knows & needs:
+    if not data.knows & needs:
         raise NotEnoughData(
-            f"The {recipe.loss} loss needs {' or '.join(sorted(n.value for n in needs))}, and the data knows "
-            f"{' and '.join(sorted(k.value for k in knows)) or 'nothing of its items'}. Choose another loss, or give more."
+            f"The {recipe.loss} loss needs {' or '.join(sorted(n.value for n in needs))}; of its items the data knows "
+            f"{' and '.join(sorted(k.value for k in data.knows)) or 'nothing'}. Choose another loss, or give more."
         )
 
 

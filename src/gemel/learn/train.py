@@ -18,14 +18,17 @@ from types import FrameType
 from typing import Any
 
 import lightning.pytorch as pl
+import numpy as np
 import safetensors.torch
 import torch
 from lightning.pytorch.callbacks import Callback, EarlyStopping, ModelCheckpoint, TQDMProgressBar
 
 from gemel.errors import GemelError, NotEnoughData, RecipeError
 from gemel.items import Collection, read
+from gemel.learn.batches import UNKNOWN
 from gemel.learn.diagnose import Diagnose
 from gemel.learn.export import export
+from gemel.learn.learner import Learner
 from gemel.learn.outset import Outset, metric_of, outset
 from gemel.recipe import Recipe
 from gemel.siamese import Siamese, Trained
@@ -73,19 +76,41 @@ def train(
     recipe = (recipe or Recipe()).but(**choices)
     data = data if isinstance(data, Collection) else read(data)
     with _folder(checkpoints) as folder:
-        begun = outset(data, _resumed(folder, recipe) if resume else recipe, allow_bad=allow_bad)
-        for line in (*begun.notes, *begun.describe().splitlines()):
-            say(line)
-        (folder / "recipe.toml").write_text(begun.recipe.toml(), encoding="utf-8")
-        if start is not None:
-            _start_from(begun, start)
-        diagnosis = Diagnose(say)
-        _fit(begun, folder, [diagnosis, *callbacks], logger=logger, progress=progress, resume=resume)
-        return _calibrated(_twin(begun, folder), begun, say)
+        begun = outset(data, resumed(folder, recipe) if resume else recipe, allow_bad=allow_bad)
+        return run(
+            begun, folder, start=start, resume=resume, callbacks=callbacks, logger=logger, progress=progress, say=say
+        )
 
 
-def _fit(
-    begun: Outset, folder: Path, callbacks: Sequence[Callback], *, logger: Any, progress: bool, resume: bool
+def run(
+    begun: Outset,
+    folder: Path,
+    *,
+    start: Siamese | None = None,
+    resume: bool = False,
+    callbacks: Sequence[Callback] = (),
+    logger: Any = False,
+    progress: bool = True,
+    say: Callable[[str], None] = LOG.info,
+) -> Siamese:
+    """Carry out what `outset` decided, keeping the run's state in `folder`; arguments as those of `train`."""
+    for line in (*begun.notes, *begun.describe().splitlines()):
+        say(line)
+    (folder / "recipe.toml").write_text(begun.recipe.toml(), encoding="utf-8")
+    if start is not None:
+        _start_from(begun, start)
+    fit(begun, folder, [Diagnose(say), *callbacks], logger=logger, progress=progress, resume=resume)
+    return _calibrated(_twin(begun, folder), begun, say)
+
+
+def fit(
+    begun: Outset,
+    folder: Path,
+    callbacks: Sequence[Callback] = (),
+    *,
+    logger: Any = False,
+    progress: bool = True,
+    resume: bool = False,
 ) -> None:
     """Run the steps, and leave the best weights, and everything with them, in the learner."""
     learner, recipe = begun.learner, begun.recipe
@@ -151,9 +176,11 @@ class StopOnInterrupt(Callback):
 
 def _twin(begun: Outset, folder: Path) -> Siamese:
     """The trained network as a twin that needs no PyTorch."""
-    network = begun.learner.network
+    learner, network = begun.learner, begun.learner.network
     file = folder / "encoder.onnx"
     export(network, file)
+    looked_at = [begun.training.content, *([] if learner.held_out is None else [learner.held_out.data.content])]
+    known = begun.training.identity[begun.training.identity != UNKNOWN]
     return Siamese.from_training(
         file.read_bytes(),
         modality=begun.modality,
@@ -161,10 +188,24 @@ def _twin(begun: Outset, folder: Path) -> Siamese:
         dim=network.dim,
         trained=Trained(
             recipe=begun.recipe.chosen(),
-            weights=safetensors.torch.save({k: v.contiguous() for k, v in network.state_dict().items()}),
-            content=begun.training,
+            weights=safetensors.torch.save({name: x.contiguous() for name, x in network.state_dict().items()}),
+            content=np.concatenate(looked_at),
+            encoder=f"{begun.recipe.encoder}, {sum(p.numel() for p in network.parameters()):,} weights",
+            measures=_watched(learner),
+            data=begun.origin,
+            identities=len(np.unique(known)),
+            versions={"torch": torch.__version__, "lightning": pl.__version__},
         ),
     )
+
+
+def _watched(learner: Learner) -> dict[str, float]:
+    """The held-out EER of the weights that were kept."""
+    if learner.held_out is None:
+        return {}
+    with torch.inference_mode():
+        rows = torch.cat([learner.network(**batch).float() for batch in learner.held_out.batches()])
+    return {"held_out_eer": learner.held_out.eer(rows)}
 
 
 def _calibrated(twin: Siamese, begun: Outset, say: Callable[[str], None]) -> Siamese:
@@ -192,12 +233,14 @@ def _start_from(begun: Outset, start: Siamese) -> None:
         begun.learner.average.module.load_state_dict(weights)
 
 
-def _resumed(folder: Path, recipe: Recipe) -> Recipe:
+def resumed(folder: Path, recipe: Recipe) -> Recipe:
     """The closed recipe of the interrupted run; another choice now would not continue it."""
     if not (folder / LAST).exists():
         raise GemelError(f"There is nothing to resume in {folder}: it has no {LAST}. Train without resume.")
     before = Recipe.read(folder / "recipe.toml")
-    changed = {k: v for k, v in recipe.chosen().items() if v != Recipe().chosen().get(k) and v != before.chosen().get(k)}
+    changed = {
+        k: v for k, v in recipe.chosen().items() if v != Recipe().chosen().get(k) and v != before.chosen().get(k)
+    }
     budget = {"minutes", "epochs"} & changed.keys()
     if changed.keys() - budget:
         raise RecipeError(

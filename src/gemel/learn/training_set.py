@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -16,8 +16,10 @@ from torch import Tensor
 
 from gemel.errors import NotEnoughData
 from gemel.items import Collection, Labels, Modality, decode
+from gemel.items.modality import Raws
 from gemel.learn.augment import Augment, turned
 from gemel.learn.batches import UNKNOWN, Batches, BatchPlan, IdentityBatches, PairBatches
+from gemel.learn.losses import Knows
 from gemel.learn.relation import Relation, Side, SparsePairs
 from gemel.recipe import Recipe
 
@@ -38,11 +40,11 @@ class TrainingSet:
         content: [n] equal exactly where the decoded content is.
         identity, group, impostor_of: [n] codes, UNKNOWN (-1) where not known; identity and impostor_of share codes.
         a, b, value: explicit pairs by position, with 1 for same, 0 for different, or a score; empty when none.
-        graded: whether `value` are scores.
+        told: how the explicit pairs were given: as labelled pairs, with scores, or as triplets.
     """
 
     modality: Modality
-    raws: Sequence[Any]
+    raws: Raws
     names: Sequence[str]
     content: Int[np.ndarray, " n"]
     identity: Int[np.ndarray, " n"]
@@ -51,26 +53,41 @@ class TrainingSet:
     a: Int[np.ndarray, " m"]
     b: Int[np.ndarray, " m"]
     value: Float[np.ndarray, " m"]
-    graded: bool
+    told: Knows
 
     def __len__(self) -> int:
         return len(self.content)
 
+    @property
+    def graded(self) -> bool:
+        """Whether `value` are scores."""
+        return self.told is Knows.SCORE
+
+    @property
+    def knows(self) -> frozenset[Knows]:
+        """What can be learned from."""
+        explicit = {self.told} if len(self.value) else set()
+        return frozenset(explicit | ({Knows.IDENTITY} if (self.identity != UNKNOWN).any() else set()))
+
     def prepared(self, rows: Int[np.ndarray, " b"], rng: np.random.Generator | None = None) -> dict[str, Tensor]:
         """Encoder inputs of the given items."""
-        arrays = self.modality.prepare(self.raws[rows], rng=rng).arrays  # type: ignore[index]
+        arrays = self.modality.prepare(_picked(self.raws, rows), rng=rng).arrays
         return {name: torch.from_numpy(array) for name, array in arrays.items()}
+
+
+def _picked(raws: Raws, rows: Int[np.ndarray, " b"]) -> Raws:
+    """Some decoded items; a list when their shapes differ."""
+    return raws[rows] if isinstance(raws, np.ndarray) else [raws[int(i)] for i in rows]
 
 
 def training_set(data: Collection, *, allow_bad: float, notes: list[str]) -> TrainingSet:
     """Decode a collection; what could not be read is named in `notes`."""
     decoded = decode(data, allow_bad=allow_bad)
     if decoded.bad:
-        shown = ", ".join(f"{name} ({reason})" for name, reason in decoded.bad[:20])
-        notes.append(f"{len(decoded.bad)} bad items were left out: {shown}")
+        notes.append(decoded.summary())
     data = data.take(decoded.good)
     identity, impostor_of = _aligned(data.identity, data.impostor_of, len(data))
-    a, b, value, graded = _explicit(data)
+    a, b, value, told = _explicit(data)
     return TrainingSet(
         modality=data.modality,
         raws=decoded.raws,
@@ -82,7 +99,7 @@ def training_set(data: Collection, *, allow_bad: float, notes: list[str]) -> Tra
         a=a,
         b=b,
         value=value,
-        graded=graded,
+        told=told,
     )
 
 
@@ -97,20 +114,19 @@ def _aligned(identity: Labels | None, impostor_of: Labels | None, n: int) -> tup
     return codes, np.where(impostor_of.codes == UNKNOWN, UNKNOWN, lookup[impostor_of.codes])
 
 
-def _explicit(data: Collection) -> tuple[np.ndarray, np.ndarray, np.ndarray, bool]:
+def _explicit(data: Collection) -> tuple[np.ndarray, np.ndarray, np.ndarray, Knows]:
     """Pairs as they were given; a triplet is a same pair and a different pair."""
-    nothing = np.zeros(0, np.int64)
-    if data.pairs is not None and len(data.pairs):
-        graded = data.pairs.score is not None
-        value = data.pairs.score if data.pairs.score is not None else data.pairs.same
-        assert value is not None
-        return data.pairs.a, data.pairs.b, np.asarray(value, np.float32), graded
-    if data.triplets is not None and len(data.triplets):
+    if data.pairs is not None and data.pairs.score is not None:
+        return data.pairs.a, data.pairs.b, data.pairs.score.astype(np.float32), Knows.SCORE
+    if data.pairs is not None and data.pairs.same is not None:
+        return data.pairs.a, data.pairs.b, data.pairs.same.astype(np.float32), Knows.PAIRS
+    if data.triplets is not None:
         t = data.triplets
         ends = np.concatenate([t.positive, t.negative])
         value = np.repeat(np.array([1, 0], np.float32), len(t))
-        return np.concatenate([t.anchor, t.anchor]), ends, value, False
-    return nothing, nothing, nothing.astype(np.float32), False
+        return np.concatenate([t.anchor, t.anchor]), ends, value, Knows.TRIPLETS
+    nothing = np.zeros(0, np.int64)
+    return nothing, nothing, np.zeros(0, np.float32), Knows.PAIRS
 
 
 def batches_of(data: TrainingSet, recipe: Recipe) -> Batches:
@@ -134,8 +150,8 @@ def batches_of(data: TrainingSet, recipe: Recipe) -> Batches:
             f"The {len(data)} training items hold no pair of which anything is known: every identity has one item. "
             "Give at least two items for some identities, or explicit pairs."
         )
-    assert recipe.pairs is not None
-    return PairBatches(data.a, data.b, data.value, pairs=recipe.pairs, balance=recipe.balance, seed=recipe.seed)
+    assert recipe.batch_pairs is not None
+    return PairBatches(data.a, data.b, data.value, pairs=recipe.batch_pairs, balance=recipe.balance, seed=recipe.seed)
 
 
 @dataclass(frozen=True)
@@ -160,6 +176,7 @@ class Steps:
     def __init__(self, data: TrainingSet, batches: Batches, augment: Augment, total: int, seed: int) -> None:
         self.data, self.batches, self.augment, self.total = data, batches, augment, total
         self._seed, self._next = seed, 0
+        self._ids = np.unique(data.content, return_inverse=True)[1]
         self._positives_only = bool(len(data.value)) and not data.graded and bool((data.value > 0.5).all())
 
     def __len__(self) -> int:
@@ -186,7 +203,7 @@ class Steps:
 
     def _relation(self, plan: BatchPlan) -> Relation:
         side = Side(
-            ids=torch.from_numpy(self.data.content[plan.item] * TURNS + plan.variant),
+            ids=torch.from_numpy(self._ids[plan.item] * TURNS + plan.variant),
             view=torch.from_numpy(plan.view),
             identity=_turned(self.data.identity, plan),
             impostor_of=_turned(self.data.impostor_of, plan),

@@ -78,3 +78,9 @@ def _picture(letter: str, face: ImageFont.FreeTypeFont) -> Image.Image:
     at = ((side - right - left) / 2, (side - bottom - top) / 2)
     ImageDraw.Draw(picture).text(at, letter, fill=255, font=face)
     return picture if side == SIDE else picture.resize((SIDE, SIDE), Image.Resampling.LANCZOS)
+
+
+def questions(folder: Path) -> list[tuple[Path, Path]]:
+    """A same pair and a different pair of letters."""
+    r, n = folder / "U+0052", folder / "U+004E"
+    return [(r / "DejaVuSans.png", r / "STIXGeneralItalic.png"), (r / "DejaVuSans.png", n / "STIXGeneral.png")]

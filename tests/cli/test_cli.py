@@ -1,0 +1,163 @@
+"""The shell: what each command prints, its exit code, and the sentence that bad input gets."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from tests.cli.conftest import Shell, write
+
+
+def test_train_leaves_a_model_and_a_report_and_nothing_else(model: Path) -> None:
+    assert model.is_dir()
+    assert model.with_suffix(".report.html").exists()
+    assert not model.with_name(model.name + ".training").exists()
+
+
+def test_verify_says_same_and_different_by_its_exit_code(gemel: Shell, model: Path, pictures: Path) -> None:
+    first, second, other = pictures / "p003" / "0018.png", pictures / "p003" / "0019.png", pictures / "p009" / "0054.png"
+    same, different = gemel("verify", model, first, second), gemel("verify", model, first, other)
+    assert (same.code, different.code) == (0, 1)
+    assert same.out.startswith("same: probability 0.")
+    assert different.out.startswith("different: probability ")
+
+
+def test_verify_in_json_agrees_with_words(gemel: Shell, model: Path, pictures: Path) -> None:
+    a, b = pictures / "p003" / "0018.png", pictures / "p003" / "0019.png"
+    words, values = gemel("verify", model, a, b).out, json.loads(gemel("verify", model, a, b, "--json").out)
+    assert values["same"] is True
+    assert f"{values['distance']:.4f}" in words
+    assert values["distance"] <= values["threshold"]
+
+
+def test_verify_can_stay_undecided(gemel: Shell, model: Path, pictures: Path) -> None:
+    a = pictures / "p003" / "0018.png"
+    ran = gemel("verify", model, a, pictures / "p003" / "0019.png", "--certainty", 0.9999999)
+    assert ran.code == 3
+    assert ran.out.startswith("undecided")
+
+
+def test_a_lower_prior_lowers_the_probability(gemel: Shell, model: Path, pictures: Path) -> None:
+    pair = (pictures / "p003" / "0018.png", pictures / "p003" / "0019.png", "--json")
+    even, rare = gemel("verify", model, *pair), gemel("verify", model, *pair, "--prior", 0.001)
+    assert json.loads(rare.out)["probability"] < json.loads(even.out)["probability"]
+
+
+def test_an_fmr_that_the_data_cannot_support_is_refused(gemel: Shell, model: Path, pictures: Path) -> None:
+    ran = gemel("verify", model, pictures / "p003" / "0018.png", pictures / "p003" / "0019.png", "--fmr", 1e-3)
+    assert ran.code == 2
+    assert "identities" in ran.err
+
+
+def test_evaluate_embed_info_and_calibrate(gemel: Shell, model: Path, tmp_path: Path) -> None:
+    others = write(tmp_path / "others", identities=30, items=5, seed=9)
+    found = json.loads(gemel("evaluate", model, others, "--report", tmp_path / "r.html", "--json").out)
+    assert 0 <= found["verification"]["eer"] < 0.5
+    assert (tmp_path / "r.html").exists()
+    assert json.loads(gemel("info", model, "--json").out)["recipe"]["steps"] == 40
+    assert gemel("embed", model, others, "--out", tmp_path / "e.npz").code == 0
+    with np.load(tmp_path / "e.npz") as arrays:
+        assert arrays["embedding"].shape == (150, 16)
+        assert arrays["identity"][0] == "p000"
+    assert gemel("embed", model, others, "--out", tmp_path / "e.parquet").code == 0
+    before = (model / "manifest.json").read_bytes()
+    assert gemel("calibrate", model, others, "--out", tmp_path / "again.gemel").code == 0
+    assert (model / "manifest.json").read_bytes() == before
+    assert gemel("info", tmp_path / "again.gemel").code == 0
+
+
+def test_calibrating_on_training_items_is_refused(gemel: Shell, model: Path, pictures: Path, tmp_path: Path) -> None:
+    ran = gemel("calibrate", model, pictures, "--out", tmp_path / "x.gemel")
+    assert ran.code == 2
+    assert "training" in ran.err
+
+
+def test_a_dry_run_trains_nothing(gemel: Shell, pictures: Path, tmp_path: Path) -> None:
+    ran = gemel("train", pictures, "--out", tmp_path / "x.gemel", "--dry-run", "--steps", 50)
+    assert ran.code == 0
+    assert "about" in ran.out
+    assert "steps = 50" in ran.out
+    assert list(tmp_path.iterdir()) == []
+
+
+class TestBadInput:
+    """Every mistake ends in a sentence and exit code 2."""
+
+    def refused(self, ran: object, *words: str) -> None:
+        assert ran.code == 2, ran
+        assert "Traceback" not in ran.err
+        for word in words:
+            assert word in ran.err
+
+    def test_an_empty_folder(self, gemel: Shell, tmp_path: Path) -> None:
+        (tmp_path / "empty").mkdir()
+        self.refused(gemel("train", tmp_path / "empty", "--out", tmp_path / "x.gemel"), "empty")
+
+    def test_one_identity(self, gemel: Shell, tmp_path: Path) -> None:
+        write(tmp_path / "one", identities=1, items=8)
+        self.refused(gemel("train", tmp_path / "one", "--out", tmp_path / "x.gemel"), "at least two")
+
+    def test_one_image_per_identity(self, gemel: Shell, tmp_path: Path) -> None:
+        write(tmp_path / "single", identities=30, items=1)
+        self.refused(gemel("train", tmp_path / "single", "--out", tmp_path / "x.gemel"), "two items")
+
+    def test_text_renamed_to_jpg(self, gemel: Shell, model: Path, pictures: Path, tmp_path: Path) -> None:
+        (tmp_path / "text.jpg").write_text("hello", encoding="utf-8")
+        self.refused(gemel("verify", model, tmp_path / "text.jpg", pictures / "p000" / "0000.png"), "text.jpg")
+
+    def test_a_missing_file(self, gemel: Shell, model: Path, pictures: Path, tmp_path: Path) -> None:
+        self.refused(gemel("verify", model, tmp_path / "no.png", pictures / "p000" / "0000.png"), "no.png")
+
+    def test_a_folder_that_is_no_model(self, gemel: Shell, pictures: Path) -> None:
+        self.refused(gemel("info", pictures), "pictures")
+
+    def test_one_bad_file_in_twenty_trains_only_when_allowed(self, gemel: Shell, model: Path, tmp_path: Path) -> None:
+        folder = write(tmp_path / "some", identities=40, items=6)
+        files = sorted(folder.rglob("*.png"))[::20]
+        for file in files:
+            file.write_bytes(file.read_bytes()[:60])
+        out = tmp_path / "x.gemel"
+        recipe = model.parent / "quick.toml"
+        ran = gemel("train", folder, "--out", out, "--recipe", recipe)
+        self.refused(ran, files[0].name)
+        assert not out.exists()
+        ran = gemel("train", folder, "--out", out, "--recipe", recipe, "--allow-bad", 0.06)
+        assert ran.code == 0, ran.err
+        assert files[1].name in ran.err
+
+    def test_a_wrong_target(self, gemel: Shell, pictures: Path, tmp_path: Path) -> None:
+        self.refused(gemel("train", pictures, "--out", tmp_path / "model"), ".gemel")
+
+    def test_a_recipe_with_a_typo(self, gemel: Shell, pictures: Path, tmp_path: Path) -> None:
+        (tmp_path / "r.toml").write_text("temprature = 0.1\n", encoding="utf-8")
+        ran = gemel("train", pictures, "--out", tmp_path / "x.gemel", "--recipe", tmp_path / "r.toml")
+        self.refused(ran, "temperature")
+
+    def test_errors_in_json(self, gemel: Shell, pictures: Path) -> None:
+        ran = gemel("info", pictures, "--json")
+        assert ran.code == 2
+        assert json.loads(ran.out)["error"] == "ModelError"
+
+    def test_a_bomb(self, gemel: Shell, model: Path, pictures: Path, tmp_path: Path) -> None:
+        bomb = tmp_path / "bomb.png"
+        Image.new("1", (50_000, 50_000)).save(bomb)
+        self.refused(gemel("verify", model, bomb, pictures / "p000" / "0000.png"), "50,000")
+
+
+def test_resume_goes_on_where_it_stopped(gemel: Shell, pictures: Path, model: Path, tmp_path: Path) -> None:
+    ran = gemel("train", pictures, "--out", tmp_path / "x.gemel", "--resume")
+    assert ran.code == 2
+    assert "nothing to resume" in ran.err
+    shutil.rmtree(tmp_path / "x.gemel.training", ignore_errors=True)
+
+
+@pytest.mark.parametrize("command", ["train", "evaluate", "calibrate", "verify", "embed", "info", "demo"])
+def test_every_command_has_help_with_an_example(gemel: Shell, command: str) -> None:
+    ran = gemel(command, "--help")
+    assert ran.code == 0
+    assert f"gemel {command}" in ran.out

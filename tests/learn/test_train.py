@@ -1,0 +1,180 @@
+"""Training: repeatable, resumable at any step, interruptible, and better than raw features."""
+
+from __future__ import annotations
+
+import os
+import signal
+from pathlib import Path
+from typing import Any
+
+import lightning.pytorch as pl
+import numpy as np
+import pytest
+import torch
+
+import gemel
+from gemel.errors import NotEnoughData, RecipeError
+from gemel.items import Labels, read
+from gemel.learn.diagnose import raw_eer
+from gemel.learn.outset import outset
+from gemel.learn.train import fit, resumed, train
+from gemel.recipe import Recipe
+from tests.learn.patterns import QUICK, collection, patterns
+
+
+class StopAt(pl.Callback):
+    """Kills the run after a step."""
+
+    def __init__(self, step: int) -> None:
+        self.step = step
+
+    def on_train_batch_end(self, trainer: pl.Trainer, *_: Any) -> None:
+        if trainer.global_step == self.step:
+            raise RuntimeError("killed")
+
+
+def weights_of(begun: Any) -> dict[str, torch.Tensor]:
+    return {name: x.clone() for name, x in begun.learner.state_dict().items()}
+
+
+def assert_equal(a: dict[str, torch.Tensor], b: dict[str, torch.Tensor]) -> None:
+    assert a.keys() == b.keys()
+    for name in a:
+        assert torch.equal(a[name], b[name]), name
+
+
+@pytest.mark.parametrize("loss", ["supcon", "bce"])
+@pytest.mark.parametrize("step", [11, 23])
+def test_a_killed_run_resumes_to_the_same_model(loss: str, step: int, tmp_path: Path) -> None:
+    recipe = QUICK.but(loss=loss, dropout=0.2, elastic=0.02, seed=4)
+    whole = outset(collection(), recipe)
+    fit(whole, tmp_path / "whole", progress=False)
+
+    killed = outset(collection(), recipe)
+    with pytest.raises(RuntimeError, match="killed"):
+        fit(killed, tmp_path / "parts", [StopAt(step)], progress=False)
+    (tmp_path / "parts" / "recipe.toml").write_text(killed.recipe.toml(), encoding="utf-8")
+    again = outset(collection(), resumed(tmp_path / "parts", recipe))
+    fit(again, tmp_path / "parts", resume=True, progress=False)
+    assert_equal(weights_of(whole), weights_of(again))
+
+
+def test_a_seed_gives_the_same_model_and_another_seed_another(tmp_path: Path) -> None:
+    runs = []
+    for number, seed in enumerate((1, 1, 2)):
+        begun = outset(collection(), QUICK.but(seed=seed, steps=10))
+        fit(begun, tmp_path / str(number), progress=False)
+        runs.append(weights_of(begun))
+    assert_equal(runs[0], runs[1])
+    assert not torch.equal(runs[0]["encoder.head.linear.weight"], runs[2]["encoder.head.linear.weight"])
+
+
+def test_the_loss_and_its_optimiser_state_are_in_the_checkpoint(tmp_path: Path) -> None:
+    begun = outset(collection(), QUICK.but(loss="bce"))
+    before = {name: x.clone() for name, x in begun.learner.loss.state_dict().items()}
+    fit(begun, tmp_path, progress=False)
+    saved = torch.load(tmp_path / "best.ckpt", weights_only=True)
+    assert before
+    for name, start in before.items():
+        assert not torch.equal(saved["state_dict"][f"loss.{name}"], start)
+
+
+def test_ctrl_c_ends_cleanly_with_the_best_so_far(tmp_path: Path) -> None:
+    class Interrupt(pl.Callback):
+        def on_train_batch_end(self, trainer: pl.Trainer, *_: Any) -> None:
+            if trainer.global_step == 15:
+                os.kill(os.getpid(), signal.SIGINT)
+
+    handler = signal.getsignal(signal.SIGINT)
+    begun = outset(collection(), QUICK)
+    fit(begun, tmp_path, [Interrupt()], progress=False)
+    saved = torch.load(tmp_path / "last.ckpt", weights_only=True)
+    assert saved["global_step"] < 20
+    assert signal.getsignal(signal.SIGINT) is handler
+
+
+def test_early_stopping_keeps_the_best(tmp_path: Path) -> None:
+    begun = outset(collection(), QUICK.but(steps=400, checks=40, patience=1, lr=1e-9))
+    fit(begun, tmp_path, progress=False)
+    assert torch.load(tmp_path / "last.ckpt", weights_only=True)["global_step"] < 100
+
+
+def test_a_trained_twin_beats_raw_pixels_on_new_identities() -> None:
+    twin = train(collection(60, noise=0.3), QUICK.but(steps=150), progress=False)
+    begun = outset(collection(60, noise=0.3), QUICK)
+    assert begun.learner.held_out is not None
+    images, labels = patterns(40, 6, noise=0.3, seed=77)
+    found = gemel.siamese.evaluate(twin, read(images, labels=labels))
+    assert found.verification.eer < raw_eer(begun.learner.held_out)
+    assert twin.decision is not None
+
+
+def test_callbacks_and_keywords_pass_through() -> None:
+    class Count(pl.Callback):
+        steps = 0
+
+        def on_train_batch_end(self, *_: Any) -> None:
+            self.steps += 1
+
+    counter = Count()
+    twin = train(collection(), QUICK, steps=7, dim=8, callbacks=[counter], progress=False)
+    assert counter.steps == 7
+    assert twin.embed(list(patterns(2, 2)[0])).vectors.shape == (4, 8)
+
+
+def test_training_starts_from_a_twin() -> None:
+    first = train(collection(), QUICK, progress=False)
+    images = list(patterns(5, 4, seed=5)[0])
+    again = train(collection(), QUICK.but(lr=1e-12, steps=2, average=0.0), start=first, progress=False)
+    np.testing.assert_allclose(again.embed(images).vectors, first.embed(images).vectors, atol=2e-2)
+    with pytest.raises(RecipeError, match="another shape"):
+        train(collection(), QUICK.but(width=4), start=first, progress=False)
+
+
+def test_minutes_become_steps_and_epochs_too() -> None:
+    timed = outset(collection(), Recipe(minutes=0.1, size=16, width=8, depth=2, dim=16))
+    assert timed.recipe.minutes is None
+    assert timed.recipe.steps == int(6 / timed.seconds_per_step)
+    counted = outset(collection(), QUICK.but(steps=None, epochs=2.0))
+    assert counted.recipe.steps == round(2 * len(counted.training) / counted.learner.steps.batches.rows)
+
+
+def test_given_splits_are_taken_as_they_are() -> None:
+    data = collection(30)
+    codes = np.repeat([0] * 16 + [1] * 7 + [2] * 7, 6)
+    begun = outset(data.with_(split=Labels(codes, ["train", "stop", "calibrate"])), QUICK)
+    assert len(begun.training) == 16 * 6
+    assert len(begun.learner.held_out.data) == 7 * 6
+    assert len(begun.calibrating) == 7 * 6
+
+
+@pytest.mark.parametrize(("same", "different"), [(200, 400), (200, 0)])
+def test_pairs_alone_are_enough_to_learn_from(same: int, different: int) -> None:
+    images, labels = patterns(120, 4)
+    rng = np.random.default_rng(0)
+    rows = [(4 * i, 4 * i + 1, 1) for i in rng.integers(0, 120, same)]
+    rows += [(4 * i, 4 * ((i + 7) % 120), 0) for i in rng.integers(0, 120, different)]
+    pairs = {name: [row[k] for row in rows] for k, name in enumerate(("a", "b", "same"))}
+    data = read({"id": list(range(len(images))), "image": list(images)}, pairs=pairs)
+    twin = train(data, QUICK.but(loss=None if different else "infonce"), progress=False)
+    assert twin.embed(list(images[:3])).vectors.shape == (3, 16)
+
+
+def test_few_identities_train_without_a_decision() -> None:
+    said: list[str] = []
+    twin = train(collection(8), QUICK, progress=False, say=said.append)
+    assert twin.decision is None
+    assert any("too few to hold" in sentence for sentence in said)
+
+
+def test_nothing_to_learn_from_is_refused_before_training() -> None:
+    images, _ = patterns(30, 1)
+    with pytest.raises(NotEnoughData):
+        train(read(images, labels=list(range(30))), QUICK, progress=False)
+
+
+def test_another_recipe_cannot_resume(tmp_path: Path) -> None:
+    (tmp_path / "recipe.toml").write_text(QUICK.toml(), encoding="utf-8")
+    (tmp_path / "last.ckpt").touch()
+    with pytest.raises(RecipeError, match="dim cannot change"):
+        resumed(tmp_path, QUICK.but(dim=99))

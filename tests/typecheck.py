@@ -1,0 +1,16 @@
+"""The checker that jaxtyping's import hook puts around every function of gemel in tests."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Self
+
+from beartype import beartype
+
+
+def checked(function: Callable[..., Any]) -> Callable[..., Any]:
+    """beartype, but for `Self`: it cannot know the class of a method that is decorated on its own."""
+    inner = getattr(function, "__func__", function)
+    if not isinstance(function, type):
+        inner.__annotations__ = {name: hint for name, hint in inner.__annotations__.items() if hint not in ("Self", Self)}
+    return beartype(function)
