@@ -9,7 +9,7 @@ import pytest
 
 from gemel import measure
 from gemel.measure import calibration
-from gemel.measure.calibration import Evidence, cross_fit, fit_evidence, judged, threshold
+from gemel.measure.calibration import Evidence, fit_evidence, judged, optimism, threshold
 
 
 def pairs(identities: int = 60, items: int = 3, seed: int = 0) -> calibration.Judged:
@@ -95,23 +95,53 @@ def test_thresholds_are_the_curve_s() -> None:
     assert abs(alarms - misses) < 2 / known.same.sum()
 
 
-def test_a_pair_is_judged_by_rules_that_saw_neither_identity(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_pair_is_judged_by_thresholds_that_saw_neither_identity() -> None:
     known = pairs(12)
-    fits: list[set[int]] = []
-    original = calibration.Judged.take
-
-    def spy(self: calibration.Judged, rows: np.ndarray) -> calibration.Judged:
-        if len(rows) == len(known.distance) and self is known:
-            fits.append(set(known.pairs.a[rows]) | set(known.pairs.b[rows]))
-        return original(self, rows)
-
     fold = calibration._folds(known, np.random.default_rng(0))
-    monkeypatch.setattr(calibration.Judged, "take", spy)
-    cross_fit(known, (None,), replicates=0, seed=0)
-    left_out = [set(range(12)) - seen for seen in fits]
-    for i, j in zip(known.pairs.a, known.pairs.b, strict=True):
-        assert {k for k in range(12) if fold[k] in (fold[i], fold[j])} in left_out
-    assert all(left_out)
+    chosen_on: list[set[tuple[float, bool]]] = []
+
+    def choose(seen: calibration.Judged) -> np.ndarray:
+        chosen_on.append(set(zip(seen.distance.tolist(), seen.same.tolist(), strict=True)))
+        return np.array([1.0])
+
+    optimism(known, choose, seed=0)
+    left_out = {frozenset((p, q)) for p in range(5) for q in range(5)}
+    everything = zip(
+        known.distance.tolist(), known.same.tolist(), fold[known.pairs.a], fold[known.pairs.b], strict=True
+    )
+    rows = list(everything)
+    expected = [{(d, s) for d, s, a, b in rows if a not in out and b not in out} for out in left_out]
+    assert len(chosen_on) == 15
+    assert all(seen in expected for seen in chosen_on)
+    assert all(seen in chosen_on for seen in expected)
+
+
+def test_optimism_is_held_out_minus_fitted_rates() -> None:
+    """A double loop over pairs, each with the thresholds of the folds that hold neither of its identities."""
+    known = pairs(12)
+    fold = calibration._folds(known, np.random.default_rng(0))
+
+    def choose(seen: calibration.Judged) -> np.ndarray:
+        return np.array([np.median(seen.distance), seen.distance[seen.same].mean()])
+
+    gap = {True: [], False: []}
+    for distance, same, i, j in zip(known.distance, known.same, known.pairs.a, known.pairs.b, strict=True):
+        out = (fold[i], fold[j])
+        seen = known.take(~np.isin(fold[known.pairs.a], out) & ~np.isin(fold[known.pairs.b], out))
+        at = choose(seen)
+        errors = distance > at if same else distance <= at
+        others = seen.distance[seen.same == same]
+        fitted = [(others > t).mean() if same else (others <= t).mean() for t in at]
+        gap[bool(same)].append(errors - np.array(fitted))
+    found = optimism(known, choose, seed=0)
+    np.testing.assert_allclose(found.fmr, np.mean(gap[False], axis=0))
+    np.testing.assert_allclose(found.fnmr, np.mean(gap[True], axis=0))
+
+
+def test_a_threshold_that_was_not_chosen_is_not_flattered() -> None:
+    found = optimism(pairs(40), lambda seen: np.array([1.5, -np.inf, np.inf]), seed=0)
+    np.testing.assert_allclose(found.fmr, 0, atol=0.02)
+    np.testing.assert_allclose(found.fnmr, 0, atol=1e-9)
 
 
 def test_every_fold_has_identities_with_same_pairs() -> None:
@@ -123,16 +153,20 @@ def test_every_fold_has_identities_with_same_pairs() -> None:
     assert np.bincount(fold).tolist() == [8] * 5
 
 
-def test_rates_on_the_pairs_that_chose_the_threshold_are_flattered_and_cross_fitted_ones_are_not() -> None:
-    """Noise alone: no threshold does better than chance, which only the cross-fitted rates say."""
-    inside, crossed = [], []
-    for seed in range(40):
+def test_rates_on_the_pairs_that_chose_the_threshold_are_flattered_and_corrected_ones_are_not() -> None:
+    """Noise alone: no threshold does better than chance, which only the corrected rates say."""
+    flattered, corrected = [], []
+
+    def choose(seen: calibration.Judged) -> np.ndarray:
+        return np.array([fit_evidence(seen, replicates=0, seed=0).reach(0.0)])
+
+    for seed in range(60):
         known = pairs(10, 2, seed)
         noise = np.random.default_rng(seed).random(len(known.distance))
         known = judged(noise, known.same, known.pairs.a, known.pairs.b)
-        level = fit_evidence(known, replicates=0, seed=0).at(known.distance)
-        found = cross_fit(known, (), replicates=0, seed=seed)
-        for llr, out in ((level, inside), (found.llr, crossed)):
-            out.append(((llr > 0)[~known.same].mean() + (llr <= 0)[known.same].mean()) / 2)
-    assert np.mean(inside) < 0.45
-    assert np.mean(crossed) == pytest.approx(0.5, abs=0.05)
+        fmr, fnmr = known.rates(choose(known))
+        extra = optimism(known, choose, seed=seed)
+        flattered.append((fmr + fnmr)[0] / 2)
+        corrected.append((fmr + fnmr + extra.fmr + extra.fnmr)[0] / 2)
+    assert np.mean(flattered) < 0.45
+    assert np.mean(corrected) == pytest.approx(0.5, abs=0.05)

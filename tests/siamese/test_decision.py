@@ -67,13 +67,25 @@ def test_the_verdict_and_the_probability_agree(prior: float, distance: float) ->
         assert float(here.probability(here.threshold())) == pytest.approx(0.5)
 
 
+def test_the_calibration_is_a_slope_and_not_a_staircase() -> None:
+    knots = decision().knots
+    assert len({knot.llr for knot in knots}) > len(knots) / 2
+
+
 def test_json_restores_it_exactly() -> None:
     for made in (decision(), decision().at(1e-6), decision().at(1 - 1e-6)):
         text = json.dumps(made.json(), allow_nan=False)
         again = Decision.from_json(json.loads(text))
         assert again == made
         np.testing.assert_array_equal(again.probability(np.linspace(0, 9, 50)), made.probability(np.linspace(0, 9, 50)))
-    assert math.isinf(decision().at(1e-6).threshold())
+
+
+def test_a_prior_beyond_the_evidence_decides_alone() -> None:
+    never, always = decision().at(1e-6).point("bayes"), decision().at(1 - 1e-6).point("bayes")
+    assert (never.threshold, never.fmr, never.fnmr) == (-math.inf, 0, 1)
+    assert (always.threshold, always.fmr, always.fnmr) == (math.inf, 1, 0)
+    assert 1.0 in always.fmr_interval
+    assert 0.0 not in never.fnmr_interval
 
 
 @settings(deadline=None, max_examples=60)
@@ -178,6 +190,9 @@ def test_too_little_is_refused_with_the_number_it_takes() -> None:
     with pytest.raises(NotEnoughData, match=r"at least 5 identities with two items or more.* there are 4 such"):
         fit_decision(*sample(4), method=METHOD)
     distance, same, a, b = sample(9)
+    single = same & (a >= 4)
+    with pytest.raises(NotEnoughData, match="there are 4 such identities"):
+        fit_decision(distance[~single], same[~single], a[~single], b[~single], method=METHOD)
     with pytest.raises(NotEnoughData, match="9 such identities and 0 different pairs"):
         fit_decision(distance[same], same[same], a[same], b[same], method=METHOD)
     with pytest.raises(DataError, match="not finite"):

@@ -1,25 +1,30 @@
 """How good: pure functions of distances, embeddings and labels, with intervals over identities.
 
-Arrays in, frozen values out. Prints nothing, knows no model, needs NumPy only.
+Arrays in, frozen values out. Prints nothing, knows no model, needs NumPy only. Names are imported when first
+used, so that `import gemel` stays quick.
 """
 
-from gemel.measure.curve import (
-    BestAccuracy,
-    Curve,
-    accuracy,
-    auc,
-    best_accuracy,
-    curve_of,
-    eer,
-    fnmr_at_fmr,
-    threshold_at_fmr,
-)
-from gemel.measure.fewshot import FewShot, few_shot, score_trials
-from gemel.measure.intervals import Clusters, Interval, clusters, independent_needed, mean_interval, rate_interval
-from gemel.measure.likelihood import cllr, min_cllr
-from gemel.measure.pairing import PairSample, owners, pairs_of
-from gemel.measure.retrieval import Recall, Retrieval, Searched, retrieval_of
-from gemel.measure.verification import AtFmr, Verification, unsupported, verification_of
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from gemel.measure.curve import (
+        BestAccuracy,
+        Curve,
+        accuracy,
+        auc,
+        best_accuracy,
+        curve_of,
+        eer,
+        fnmr_at_fmr,
+        threshold_at_fmr,
+    )
+    from gemel.measure.fewshot import FewShot, few_shot, score_trials
+    from gemel.measure.intervals import Clusters, Interval, clusters, independent_needed, mean_interval, rate_interval
+    from gemel.measure.likelihood import cllr, min_cllr
+    from gemel.measure.pairing import PairSample, owners, pairs_of
+    from gemel.measure.retrieval import Recall, Retrieval, Searched, retrieval_of
+    from gemel.measure.verification import AtFmr, Verification, unsupported, verification_of
 
 __all__ = [
     "AtFmr",
@@ -54,3 +59,24 @@ __all__ = [
     "unsupported",
     "verification_of",
 ]
+
+_HOMES = {
+    "curve": "BestAccuracy Curve accuracy auc best_accuracy curve_of eer fnmr_at_fmr threshold_at_fmr",
+    "fewshot": "FewShot few_shot score_trials",
+    "intervals": "Clusters Interval clusters independent_needed mean_interval rate_interval",
+    "likelihood": "cllr min_cllr",
+    "pairing": "PairSample owners pairs_of",
+    "retrieval": "Recall Retrieval Searched retrieval_of",
+    "verification": "AtFmr Verification unsupported verification_of",
+}
+_HOME = {name: module for module, names in _HOMES.items() for name in names.split()}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_HOME[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -7,7 +7,7 @@ never saw. Plain numbers, saved as JSON; needs NumPy only. Knows no encoder and 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from gemel.errors import DataError, ModelError, NotCalibrated, NotEnoughData
-from gemel.measure.calibration import CrossFitted, Evidence, Judged, cross_fit, fit_evidence, judged, threshold
-from gemel.measure.intervals import Interval, rate_interval
+from gemel.measure.calibration import Evidence, Judged, fit_evidence, judged, optimism, threshold
+from gemel.measure.intervals import Clusters, Interval, rate_interval
 from gemel.measure.verification import FMRS, unsupported
 from gemel.siamese.operating import Counts, Knot, Method, OperatingPoint, plain, point_name, typed
 
@@ -148,21 +148,30 @@ def fit_decision(
     known = judged(distance, same, identity_a, identity_b)
     rules = (None, *(f for f in fmrs if not unsupported(f, counts.different_identities)))
     evidence = fit_evidence(known, replicates=REPLICATES, seed=seed)
-    crossed = cross_fit(known, rules, replicates=REPLICATES // 10, seed=seed)
+    extra = optimism(known, _chooser(rules, evidence.llr, seed), seed=seed)
     rates = _Rates(known)
-    knots = tuple(
-        Knot(float(d), float(llr), *rates.of(crossed.llr >= llr))
-        for d, llr in zip(evidence.distance, evidence.llr, strict=True)
-    )
-    return Decision(method, prior, knots, (_bayes(knots, evidence, prior), *_points(known, rules, crossed)), counts)
+    ats = [threshold(known.curve(), rule) for rule in rules]
+    costs = [rates.at(at, *gap) for at, *gap in zip([*ats, *evidence.distance], extra.fmr, extra.fnmr, strict=True)]
+    points = [OperatingPoint(_name(rule), at, *cost) for rule, at, cost in zip(rules, ats, costs, strict=False)]
+    drawn = zip(evidence.distance.tolist(), evidence.llr.tolist(), costs[len(rules) :], strict=True)
+    knots = tuple(Knot(at, llr, *cost) for at, llr, cost in drawn)
+    return Decision(method, prior, knots, (_bayes(knots, evidence, prior), *points), counts)
 
 
-def _points(known: Judged, rules: tuple[float | None, ...], crossed: CrossFitted) -> list[OperatingPoint]:
-    curve, rates = known.curve(), _Rates(known)
-    return [
-        OperatingPoint("eer" if rule is None else point_name(rule), threshold(curve, rule), *rates.of(accepted))
-        for rule, accepted in zip(rules, crossed.accepted, strict=True)
-    ]
+def _name(rule: float | None) -> str:
+    return "eer" if rule is None else point_name(rule)
+
+
+def _chooser(
+    rules: tuple[float | None, ...], levels: Float[np.ndarray, " k"], seed: int
+) -> Callable[[Judged], Float[np.ndarray, " r"]]:
+    """How thresholds are chosen on some pairs: by rule, and where the ratio falls to each level."""
+
+    def choose(seen: Judged) -> Float[np.ndarray, " r"]:
+        evidence, curve = fit_evidence(seen, replicates=REPLICATES // 10, seed=seed), seen.curve()
+        return np.array([*(threshold(curve, rule) for rule in rules), *(evidence.reach(float(x)) for x in levels)])
+
+    return choose
 
 
 def _enough(
@@ -191,28 +200,34 @@ def _enough(
 
 
 class _Rates:
-    """Error rates of pairs when some are accepted, with their intervals over identities."""
+    """What a threshold costs: rates corrected for optimism, with their intervals over identities."""
 
     def __init__(self, known: Judged) -> None:
-        self.same = known.same
+        self.known = known
         self.positive = known.pairs.take(known.same)
         self.negative = known.pairs.take(~known.same)
 
-    def of(self, accepted: Bool[np.ndarray, " n"]) -> tuple[float, Interval, float, Interval]:
-        alarm, miss = accepted[~self.same], ~accepted[self.same]
-        return (
-            float(alarm.mean()),
-            rate_interval(alarm, self.negative),
-            float(miss.mean()),
-            rate_interval(miss, self.positive),
-        )
+    def at(self, threshold: float, fmr_gap: float, fnmr_gap: float) -> tuple[float, Interval, float, Interval]:
+        accepted, same = self.known.distance <= threshold, self.known.same
+        fmr = self._rate(accepted[~same], fmr_gap, self.negative)
+        return *fmr, *self._rate(~accepted[same], fnmr_gap, self.positive)
+
+    @staticmethod
+    def _rate(hit: Bool[np.ndarray, " n"], gap: float, pairs: Clusters) -> tuple[float, Interval]:
+        """The rate that is expected elsewhere; the interval of the one seen, stretched as far as the correction."""
+        seen = rate_interval(hit, pairs)
+        low, high = seen.low + min(gap, 0), seen.high + max(gap, 0)
+        rate = float(np.clip(hit.mean() + gap, 0, 1))
+        return rate, Interval(max(float(low), 0.0), min(float(high), 1.0), seen.level)
 
 
 def _bayes(knots: tuple[Knot, ...], evidence: Evidence, prior: float) -> OperatingPoint:
     """The operating point at a prior; rates are linear between the knots."""
     reach = evidence.reach(-_logit(prior))
-    if reach == -math.inf:
-        return OperatingPoint("bayes", reach, 0.0, Interval(0.0, 0.0), 1.0, Interval(1.0, 1.0))
+    if math.isinf(reach):
+        accepted = float(reach > 0)
+        certain = Interval(accepted, accepted), Interval(1 - accepted, 1 - accepted)
+        return OperatingPoint("bayes", reach, accepted, certain[0], 1 - accepted, certain[1])
 
     def read(*values: float) -> float:
         return float(np.interp(reach, evidence.distance, values))

@@ -61,7 +61,7 @@ class Knot:
     Attributes:
         distance: ascending from knot to knot.
         llr: natural log-likelihood ratio of *same*, never rising from knot to knot.
-        fmr, fnmr: error rates when this ratio is the threshold, cross-fitted, with their intervals.
+        fmr, fnmr: error rates when this distance is the threshold, with their intervals.
     """
 
     distance: float
