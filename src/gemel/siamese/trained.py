@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import platform
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -42,6 +41,7 @@ class Trained:
 
     def origin(self) -> Origin:
         """For the manifest, dated now."""
+        import platform
         from datetime import UTC, datetime
 
         trained_on: dict[str, Any] = {"data": self.data, "identities": self.identities}

@@ -1,0 +1,62 @@
+"""The store that lives as long as its process: exact, and the measure of every other store."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from gemel.distances import distance
+from gemel.gallery.matrix import Matrix
+from gemel.gallery.store import Hits, Meta, Row, Seq, Tombstone
+
+if TYPE_CHECKING:
+    from jaxtyping import Float
+
+
+class MemoryStore:
+    """Rows in memory.
+
+    Args:
+        embedding_id: of the twin whose embeddings are kept.
+        dim: dimensions of an embedding.
+        distance_name: of the distance that searches.
+    """
+
+    def __init__(self, embedding_id: str, dim: int, distance_name: str) -> None:
+        self._meta = Meta(embedding_id, dim, distance_name, 0)
+        self._last: dict[str, Row | Tombstone] = {}
+        self._matrix = Matrix(dim, distance(distance_name))
+
+    def put(self, rows: Sequence[Row]) -> Seq:
+        """Add or replace rows."""
+        return self._append([replace(row, seq=self._meta.seq + 1 + i) for i, row in enumerate(rows)])
+
+    def remove(self, ids: Sequence[str]) -> Seq:
+        """Remove rows; unknown ids are passed over."""
+        known = [row_id for row_id in dict.fromkeys(ids) if row_id in self._matrix.rows]
+        return self._append([Tombstone(row_id, self._meta.seq + 1 + i) for i, row_id in enumerate(known)])
+
+    def changes(self, since: Seq) -> Iterator[Row | Tombstone]:
+        """The last change of every row that changed after `since`, in order."""
+        new = itertools.takewhile(lambda change: change.seq > since, reversed(self._last.values()))
+        yield from reversed(list(new))
+
+    def meta(self) -> Meta:
+        """What the store holds."""
+        return self._meta
+
+    def search(self, q: Float[np.ndarray, " d"], k: int, where: str | None = None) -> Hits | None:
+        """The `k` nearest rows, exactly."""
+        return self._matrix.search(q, k, where)
+
+    def _append(self, changes: Sequence[Row | Tombstone]) -> Seq:
+        for change in changes:
+            self._last.pop(change.id, None)
+            self._last[change.id] = change
+        self._meta = replace(self._meta, seq=self._meta.seq + len(changes))
+        self._matrix.apply(changes)
+        return self._meta.seq

@@ -1,0 +1,106 @@
+"""What a gallery asks of whoever keeps its rows. Knows vectors and names; knows no items, models or verdicts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from jaxtyping import Float
+
+Seq = int
+"""Number of the last change: 0 in an empty store, rising by one with every row put or removed."""
+
+
+@dataclass(frozen=True, eq=False)
+class Row:
+    """One enrolled item.
+
+    Attributes:
+        id: what the row is called, unique in its store.
+        identity: whom it shows.
+        vector: its embedding, float32 [dim].
+        name: what the item was called.
+        content: number that is equal exactly where the decoded item is equal.
+        metadata: whatever the caller wants to find again; plain JSON values.
+        seq: number of the change that put it; set by the store.
+    """
+
+    id: str
+    identity: str
+    vector: Float[np.ndarray, " d"]
+    name: str = ""
+    content: int = 0
+    metadata: Mapping[str, Any] = field(default_factory=dict)
+    seq: Seq = 0
+
+
+@dataclass(frozen=True)
+class Tombstone:
+    """A row that is gone.
+
+    Attributes:
+        id: of the row.
+        seq: number of the change that removed it.
+    """
+
+    id: str
+    seq: Seq
+
+
+@dataclass(frozen=True)
+class Meta:
+    """What a store holds.
+
+    Attributes:
+        embedding_id: of the twin whose embeddings these are.
+        dim: dimensions of an embedding.
+        distance: name of the distance that searches.
+        seq: number of the last change.
+    """
+
+    embedding_id: str
+    dim: int
+    distance: str
+    seq: Seq
+
+
+@dataclass(frozen=True)
+class Hits:
+    """The nearest rows, nearest first; among equals the earlier put.
+
+    Attributes:
+        ids: of the rows.
+        distance: how far each is, as `Distance.paired` says.
+    """
+
+    ids: tuple[str, ...]
+    distance: Float[np.ndarray, " k"]
+
+
+@runtime_checkable
+class Store(Protocol):
+    """Keeps rows. Every change is whole or not at all, and stays once the call has returned."""
+
+    def put(self, rows: Sequence[Row]) -> Seq:
+        """Add rows; one with a known id replaces the older one. Returns the number of the last change."""
+        ...
+
+    def remove(self, ids: Sequence[str]) -> Seq:
+        """Remove rows; unknown ids are passed over. Returns the number of the last change."""
+        ...
+
+    def changes(self, since: Seq) -> Iterator[Row | Tombstone]:
+        """What changed after `since`, in order; of a row that changed often, the last is enough."""
+        ...
+
+    def meta(self) -> Meta:
+        """What the store holds."""
+        ...
+
+    def search(self, q: Float[np.ndarray, " d"], k: int, where: str | None = None) -> Hits | None:
+        """The `k` nearest rows, of one identity with `where`; None: the caller searches what `changes` told."""
+        ...

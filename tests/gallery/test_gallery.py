@@ -1,0 +1,207 @@
+"""Laws of the gallery: the enrolled are found, strangers are unknown, the forgotten are gone."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+
+from gemel.errors import DataError, ModelError, NotCalibrated, TooManyBad, UnreadableItem
+from gemel.gallery import Gallery, Hits, MemoryStore
+from gemel.items import read
+from gemel.siamese import Siamese
+
+DIM, PEOPLE = 16, 30
+
+
+def vectors(center: np.ndarray, n: int, rng: np.random.Generator) -> np.ndarray:
+    return (center + 0.25 * rng.normal(size=(n, DIM))).astype(np.float32)
+
+
+@pytest.fixture(scope="module")
+def twin() -> Siamese:
+    """Calibrated on sixty identities that no test enrols."""
+    rng = np.random.default_rng(99)
+    rows = np.concatenate([vectors(center, 4, rng) for center in rng.normal(size=(60, DIM))])
+    return Siamese.from_vectors(DIM).calibrate(read(rows, labels=[f"c{i // 4}" for i in range(240)]))
+
+
+@pytest.fixture(scope="module")
+def centers() -> np.ndarray:
+    return np.random.default_rng(1).normal(size=(PEOPLE + 20, DIM))
+
+
+class Silent(MemoryStore):
+    """A store that leaves searching to the gallery."""
+
+    def search(self, q: np.ndarray, k: int, where: str | None = None) -> Hits | None:
+        return None
+
+
+STORES: list[Callable[..., MemoryStore]] = [MemoryStore, Silent]
+
+
+@pytest.fixture(params=STORES, ids=["store searches", "gallery searches"])
+def people(request: pytest.FixtureRequest, twin: Siamese, centers: np.ndarray) -> Gallery:
+    gallery = Gallery(twin=twin, store=request.param(twin.embedding_id, DIM, "cosine"))
+    rng = np.random.default_rng(2)
+    for i in range(PEOPLE):
+        gallery.enroll(f"p{i:02}", vectors(centers[i], 3, rng), {"number": i})
+    return gallery
+
+
+def test_an_enrolled_item_identifies_itself(people: Gallery, centers: np.ndarray) -> None:
+    rng = np.random.default_rng(2)
+    for i in range(PEOPLE):
+        for item in vectors(centers[i], 3, rng):
+            match = people.identify(item)
+            assert match is not None
+            assert match.identity == f"p{i:02}"
+            assert match.distance <= 1e-6 <= match.threshold
+            assert match.probability > 0.5
+
+
+def test_another_item_of_the_enrolled_is_found_and_a_stranger_is_not(people: Gallery, centers: np.ndarray) -> None:
+    rng = np.random.default_rng(3)
+    found = [people.identify(vectors(centers[i], 1, rng)[0]) for i in range(PEOPLE)]
+    right = [match is not None and match.identity == f"p{i:02}" for i, match in enumerate(found)]
+    assert np.mean(right) >= 0.8
+    assert all(match is None or ok for match, ok in zip(found, right, strict=True))
+    strangers = [people.identify(vectors(center, 1, rng)[0]) for center in centers[PEOPLE:]]
+    assert strangers == [None] * 20
+
+
+def test_the_threshold_tightens_as_the_gallery_grows(twin: Siamese, centers: np.ndarray) -> None:
+    gallery, rng = Gallery(twin=twin), np.random.default_rng(4)
+    item = vectors(centers[0], 1, rng)[0]
+    seen = []
+    for i in range(20):
+        gallery.enroll(f"p{i}", vectors(centers[i], 1, rng) if i else item)
+        match = gallery.identify(item)
+        assert match is not None
+        seen.append((match.threshold, match.probability))
+    thresholds, probabilities = (np.array(column) for column in zip(*seen, strict=True))
+    assert (np.diff(thresholds) < 0).all()
+    assert (np.diff(probabilities) < 0).all()
+    assert thresholds[0] == pytest.approx(gallery.verify("p0", item).threshold)
+
+
+def test_more_items_of_one_identity_do_not_tighten(twin: Siamese, centers: np.ndarray) -> None:
+    gallery, rng = Gallery(twin=twin), np.random.default_rng(5)
+    item = vectors(centers[0], 1, rng)[0]
+    gallery.enroll("ada", item)
+    before = gallery.identify(item)
+    gallery.enroll("ada", vectors(centers[0], 9, rng))
+    after = gallery.identify(item)
+    assert before is not None
+    assert after is not None
+    assert before.threshold == after.threshold
+
+
+def test_a_calibration_that_can_never_be_sure_says_so(people: Gallery, centers: np.ndarray) -> None:
+    with pytest.raises(NotCalibrated, match="never sure enough to name one of 30"):
+        people.identify(centers[0].astype(np.float32), prior=1e-12)
+
+
+def test_a_claim_is_checked_against_that_identity_only(people: Gallery, centers: np.ndarray) -> None:
+    item = vectors(centers[4], 1, np.random.default_rng(6))[0]
+    assert people.verify("p04", item).same is True
+    assert people.verify("p05", item).same is False
+    near = min(people.twin.distance(item, hit) for hit in vectors_of(people, "p04"))
+    assert people.verify("p04", item).distance == pytest.approx(near, abs=1e-6)
+    with pytest.raises(DataError, match=r"'p4' is not enrolled. Did you mean 'p\d4'"):
+        people.verify("p4", item)
+
+
+def vectors_of(people: Gallery, identity: str) -> list[np.ndarray]:
+    return [row.vector for row in people._rows().of(identity)]
+
+
+def test_search_gives_items_with_what_was_kept(people: Gallery, centers: np.ndarray) -> None:
+    hits = people.search(centers[7].astype(np.float32), k=5)
+    assert [hit.identity for hit in hits[:3]] == ["p07"] * 3
+    assert hits[0].metadata == {"number": 7}
+    assert [hit.distance for hit in hits] == sorted(hit.distance for hit in hits)
+    assert len(people.search(centers[0].astype(np.float32), k=1000)) == 3 * PEOPLE
+
+
+def test_forget_forgets(people: Gallery, centers: np.ndarray) -> None:
+    item = vectors_of(people, "p03")[0].copy()
+    assert people.forget("p03") == 3
+    assert "p03" not in people
+    assert len(people) == PEOPLE - 1
+    match = people.identify(item)
+    assert match is None or match.identity != "p03"
+    assert all(hit.identity != "p03" for hit in people.search(item, k=1000))
+    with pytest.raises(DataError, match="not enrolled"):
+        people.forget("p03")
+
+
+def test_rename_keeps_the_items(people: Gallery) -> None:
+    item = vectors_of(people, "p02")[1].copy()
+    people.rename("p02", "ada")
+    match = people.identify(item)
+    assert match is not None
+    assert match.identity == "ada"
+    assert "p02" not in people
+    with pytest.raises(DataError, match="'p01' is enrolled already"):
+        people.rename("ada", "p01")
+    with pytest.raises(DataError, match="not enrolled"):
+        people.rename("p02", "eve")
+
+
+def test_enrolling_reports_bad_items_and_knows_what_it_has(twin: Siamese, centers: np.ndarray) -> None:
+    gallery, good = Gallery(twin=twin), vectors(centers[0], 2, np.random.default_rng(7))
+    came = gallery.enroll("ada", [good[0], [1.0], good[1], good[0]])
+    assert (came.added, came.already) == (2, 1)
+    assert [(bad.row, bad.reason) for bad in came.bad] == [(1, "has shape [1] where [16] is expected")]
+    again = gallery.enroll("ada", good)
+    assert (again.added, again.already) == (0, 2)
+    assert len(gallery.search(good[0], k=9)) == 2
+    assert gallery.enroll("bob", good[0]).added == 1
+    with pytest.raises(UnreadableItem, match="has shape"):
+        gallery.enroll("eve", [[1.0]])
+    with pytest.raises(TooManyBad, match="Not one of 2"):
+        gallery.enroll("eve", [[1.0], [2.0, 3.0]])
+    with pytest.raises(DataError, match="at least one item"):
+        gallery.enroll("eve", [])
+    with pytest.raises(DataError, match="needs a name"):
+        gallery.enroll(" ", good)
+    assert gallery.identities() == ("ada", "bob")
+
+
+def test_an_empty_gallery_knows_nobody(twin: Siamese, centers: np.ndarray) -> None:
+    gallery, item = Gallery(twin=twin), centers[0].astype(np.float32)
+    assert gallery.identify(item) is None
+    assert gallery.search(item) == []
+    assert len(gallery) == 0
+
+
+def test_without_a_decision_it_searches_but_does_not_judge(centers: np.ndarray) -> None:
+    gallery, item = Gallery(twin=Siamese.from_vectors(DIM)), centers[0].astype(np.float32)
+    gallery.enroll("ada", item)
+    assert gallery.search(item)[0].identity == "ada"
+    for ask in (lambda: gallery.identify(item), lambda: gallery.verify("ada", item)):
+        with pytest.raises(NotCalibrated, match="gemel calibrate"):
+            ask()
+
+
+def test_it_belongs_to_one_encoder_and_survives_recalibration(twin: Siamese, centers: np.ndarray) -> None:
+    store = MemoryStore(twin.embedding_id, DIM, "cosine")
+    Gallery(twin=twin, store=store).enroll("ada", centers[0])
+    assert Gallery(twin=Siamese.from_vectors(DIM), store=store).identities() == ("ada",)
+    for other in (Siamese.from_vectors(DIM + 1), Siamese.from_vectors(DIM, "euclidean")):
+        with pytest.raises(ModelError, match="another encoder"):
+            Gallery(twin=other, store=store)
+    with pytest.raises(DataError, match="needs a twin"):
+        Gallery()
+    with pytest.raises(DataError, match="in memory only"):
+        Gallery("people.db", twin)
+
+
+def test_one_probe_at_a_time(people: Gallery, centers: np.ndarray) -> None:
+    with pytest.raises(DataError, match="one item at a time"):
+        people.identify(centers[:3])
+    with pytest.raises(UnreadableItem):
+        people.identify([1.0, 2.0])
