@@ -12,14 +12,17 @@ if TYPE_CHECKING:
 
 
 def quotas(n: int, shares: Sequence[float], *, least: int = 1) -> Int[np.ndarray, " k"]:
-    """Whole numbers in proportion to the shares that sum to n, none below `least`; the largest share gives.
+    """Whole numbers in proportion to the shares that sum to n, none below `least`, which n has to allow.
 
     >>> quotas(37, [0.8, 0.1, 0.1])
     array([29,  4,  4])
     """
     exact = np.array(shares) * n / np.sum(shares)
-    counts = np.maximum(np.floor(exact + 0.5).astype(np.int64), least)
-    counts[np.argmax(shares)] += n - counts.sum()
+    counts = np.maximum(np.floor(exact).astype(np.int64), least)
+    while (lacking := n - counts.sum()) > 0:
+        counts[np.argsort(counts - exact, kind="stable")[:lacking]] += 1
+    while counts.sum() > n:
+        counts[np.argmax(np.where(counts > least, counts, 0))] -= 1
     return counts
 
 
@@ -31,16 +34,19 @@ def evenly(counts: Int[np.ndarray, " k"]) -> Int[np.ndarray, " n"]:
     """
     kinds = np.repeat(np.arange(len(counts)), counts)
     places = np.concatenate([(np.arange(c) + 0.5) / max(1, c) for c in counts])
-    return kinds[np.lexsort((kinds, places))]
+    return kinds[np.argsort(places, kind="stable")]
 
 
 def stratified(
     strata: Int[np.ndarray, " n"], counts: Int[np.ndarray, " k"], rng: np.random.Generator
 ) -> Int[np.ndarray, " n"]:
-    """Where each unit goes: `counts[j]` units to j, drawn at random, in like shares from every stratum."""
-    _, stratum = np.unique(strata, return_inverse=True)
-    shuffled = rng.permutation(stratum.max(initial=-1) + 1)[stratum]
-    order = np.lexsort((rng.random(len(strata)), shuffled))
+    """Where each unit goes: `counts[j]` units to j, drawn at random, in like shares from every stratum.
+
+    Strata are codes from -1 on.
+    """
+    lowest = strata.min(initial=0)
+    shuffled = rng.permutation(strata.max(initial=0) - lowest + 1)[strata - lowest]
+    order = np.argsort(shuffled + rng.random(len(strata)))
     out = np.empty(len(strata), np.int64)
     out[order] = evenly(counts)
     return out

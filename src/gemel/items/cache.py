@@ -21,7 +21,7 @@ from gemel.errors import DataError
 from gemel.items.words import size
 
 if TYPE_CHECKING:
-    from jaxtyping import Int, Shaped
+    from jaxtyping import Int
 
 MOST = 64 << 30
 """Bytes that the cache may hold; never more than half of what the disk could give it."""
@@ -41,7 +41,7 @@ class Entry:
         bad: (position, name, reason) of the others.
     """
 
-    raws: Shaped[np.ndarray, "n *shape"]
+    raws: np.ndarray
     content: Int[np.ndarray, " n"]
     good: Int[np.ndarray, " n"]
     bad: tuple[tuple[int, str, str], ...]

@@ -73,7 +73,7 @@ def together(columns: Sequence[Any]) -> list[Labels]:
     """Several columns as codes out of one set of names."""
     pa = arrow()
     chunks = [chunk.cast(pa.large_string()) for c in columns for chunk in text(c).chunks]
-    joined = pa.chunked_array(chunks, pa.large_string()).dictionary_encode().unify_dictionaries()
+    joined = pa.chunked_array(chunks, pa.large_string()).dictionary_encode()
     if not joined.num_chunks:
         return [Labels(np.zeros(0, np.int64), []) for _ in columns]
     names = joined.chunk(0).dictionary

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -36,7 +36,7 @@ class Labels:
     names: Sequence[str]
 
     @classmethod
-    def of(cls, values: Sequence[Any] | np.ndarray) -> Self:
+    def of(cls, values: Sequence[Any] | np.ndarray) -> Labels:
         """Codes of any values, by their text, in order of first appearance; None and NaN are UNKNOWN.
 
         >>> Labels.of(["b", "a", None, "b"]).codes
@@ -49,7 +49,7 @@ class Labels:
     def __len__(self) -> int:
         return len(self.codes)
 
-    def take(self, rows: Int[np.ndarray, " m"]) -> Self:
+    def take(self, rows: Int[np.ndarray, " m"]) -> Labels:
         return replace(self, codes=self.codes[rows])
 
     def value(self, i: int) -> str | None:
@@ -86,7 +86,7 @@ class Pairs:
             return self.same
         return np.ones(len(self), bool) if self.score is None else self.score >= 0.5
 
-    def moved(self, place: Int[np.ndarray, " n"]) -> Self:
+    def moved(self, place: Int[np.ndarray, " n"]) -> Pairs:
         """The pairs after item i has moved to `place[i]`; pairs with an end at UNKNOWN are dropped."""
         kept = (place[self.a] >= 0) & (place[self.b] >= 0)
         return type(self)(
@@ -108,7 +108,7 @@ class Triplets:
     def __len__(self) -> int:
         return len(self.anchor)
 
-    def moved(self, place: Int[np.ndarray, " n"]) -> Self:
+    def moved(self, place: Int[np.ndarray, " n"]) -> Triplets:
         """The triplets after item i has moved to `place[i]`; those with an item at UNKNOWN are dropped."""
         columns = np.stack([place[self.anchor], place[self.positive], place[self.negative]])
         return type(self)(*columns[:, (columns >= 0).all(axis=0)])
@@ -177,15 +177,15 @@ class Collection:
         text = str(source) if isinstance(source, str) or hasattr(source, "__fspath__") else f"{self.origin} row {row}"
         return text.encode("utf-8", "replace").decode("utf-8")
 
-    def with_(self, **changes: Any) -> Self:
+    def with_(self, **changes: Any) -> Collection:
         """The same collection with some fields changed."""
         return replace(self, **changes)
 
-    def noted(self, *notes: str) -> Self:
+    def noted(self, *notes: str) -> Collection:
         """The same collection with notes added."""
         return replace(self, notes=(*self.notes, *notes))
 
-    def take(self, rows: Int[np.ndarray, " m"] | Bool[np.ndarray, " n"] | Sequence[int]) -> Self:
+    def take(self, rows: Int[np.ndarray, " m"] | Bool[np.ndarray, " n"] | Sequence[int]) -> Collection:
         """Some items, by position in this collection or by a mask; pairs and triplets that lack an end are dropped.
 
         Names of identities and groups keep their codes.

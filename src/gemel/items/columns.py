@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
-from typing import Any, Literal, Self
+from typing import Any, Literal
 
 from gemel.errors import DataError, RecipeError
 from gemel.items.vocabulary import COLUMNS
@@ -44,7 +44,7 @@ class Columns:
     negative: str | None = None
 
     @classmethod
-    def given(cls, **names: Any) -> Self:
+    def given(cls, **names: Any) -> Columns:
         """From keywords, with `image` for `item`. Raises RecipeError for a role that does not exist."""
         roles = [f.name for f in fields(cls)]
         if "image" in names:
@@ -62,7 +62,7 @@ class Columns:
         """Role → column, for the roles that have one."""
         return {f.name: value for f in fields(self) if (value := getattr(self, f.name)) is not None}
 
-    def only(self, *roles: str) -> Self:
+    def only(self, *roles: str) -> Columns:
         """These roles, without the others."""
         return type(self)(**{role: name for role, name in self.used().items() if role in roles})
 

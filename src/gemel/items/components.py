@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 def components(n: int, a: Int[np.ndarray, " m"], b: Int[np.ndarray, " m"]) -> Int[np.ndarray, " n"]:
-    """The component of each of n nodes, as 0 … k-1 in order of first appearance; edge i joins `a[i]` and `b[i]`.
+    """The component of each of n nodes, as 0 … k-1 in order of their smallest nodes; edge i joins `a[i]` and `b[i]`.
 
     Union by smallest node with pointer jumping, on whole arrays: about log(n) rounds.
 
@@ -30,8 +30,22 @@ def components(n: int, a: Int[np.ndarray, " m"], b: Int[np.ndarray, " m"]) -> In
 
 
 def dense(values: Int[np.ndarray, " n"]) -> Int[np.ndarray, " n"]:
-    """The same partition numbered 0 … k-1 in order of first appearance."""
-    _, where, inverse = np.unique(values, return_index=True, return_inverse=True)
-    rank = np.empty(len(where), np.int64)
-    rank[np.argsort(where)] = np.arange(len(where))
-    return rank[inverse]
+    """The same partition numbered 0 … k-1 in the order of the values, which are 0 or more; no sorting.
+
+    >>> dense(np.array([7, 2, 7]))
+    array([1, 0, 1])
+    """
+    present = np.zeros(values.max(initial=-1) + 1, np.int64)
+    present[values] = 1
+    return (np.cumsum(present) - 1)[values]
+
+
+def firsts(values: Int[np.ndarray, " n"], count: int) -> Int[np.ndarray, " k"]:
+    """Where each of 0 … count-1 first stands; n for values that do not occur.
+
+    >>> firsts(np.array([1, 0, 1]), 3)
+    array([1, 0, 3])
+    """
+    first = np.full(count, len(values), np.int64)
+    first[values[::-1]] = np.arange(len(values) - 1, -1, -1)
+    return first

@@ -35,7 +35,7 @@ class Counts:
     pairs: int = 0
     same_pairs: int = 0
     triplets: int = 0
-    median: float = 0
+    median: float = 0.0
     least: int = 0
     most: int = 0
 
@@ -56,7 +56,7 @@ def counted(collection: Any) -> Counts:
         pairs=0 if pairs is None else len(pairs),
         same_pairs=0 if pairs is None or pairs.same is None else int(pairs.same.sum()),
         triplets=0 if collection.triplets is None else len(collection.triplets),
-        median=float(np.median(sizes)) if len(sizes) else 0,
+        median=float(np.median(sizes)) if len(sizes) else 0.0,
         least=int(sizes.min()) if len(sizes) else 0,
         most=int(sizes.max()) if len(sizes) else 0,
     )

@@ -37,7 +37,7 @@ Progress = Callable[[int, int], None]
 def decode(
     collection: Collection,
     *,
-    allow_bad: float = 0.01,
+    allow_bad: float | int = 0.01,
     cache: str | Path | bool | None = None,
     progress: Progress | None = None,
 ) -> Decoded:
@@ -111,7 +111,7 @@ def _room(collection: Collection) -> Any:
     return [None] * len(collection) if _shape(collection) is None else np.empty(*_whole(collection))
 
 
-def _kept(collection: Collection, folder: Path, key: str, allow_bad: float, progress: Progress | None) -> Decoded:
+def _kept(collection: Collection, folder: Path, key: str, allow_bad: float | int, progress: Progress | None) -> Decoded:
     """From the cache, after decoding into it where it is not there yet."""
     entry = caching.kept(folder, key)
     reused = entry is not None
@@ -138,7 +138,9 @@ def _kept(collection: Collection, folder: Path, key: str, allow_bad: float, prog
     return Decoded(entry.raws, entry.good, tuple(named), entry.content, (note,))
 
 
-def _decoded(collection: Collection, raws: Any, allow_bad: float, progress: Progress | None, note: str = "") -> Decoded:
+def _decoded(
+    collection: Collection, raws: Any, allow_bad: float | int, progress: Progress | None, note: str = ""
+) -> Decoded:
     content = np.zeros(len(collection), np.int64)
     bad = _fill(collection, raws, content, allow_bad, progress)
     good = np.setdiff1d(np.arange(len(collection)), [b.row for b in bad])
@@ -146,7 +148,7 @@ def _decoded(collection: Collection, raws: Any, allow_bad: float, progress: Prog
 
 
 def _fill(
-    collection: Collection, raws: Any, content: Int[np.ndarray, " n"], allow_bad: float, progress: Progress | None
+    collection: Collection, raws: Any, content: Int[np.ndarray, " n"], allow_bad: float | int, progress: Progress | None
 ) -> list[Bad]:
     """Decode into `raws` and `content`, in place; returns the bad items."""
     n = len(collection)
@@ -190,7 +192,7 @@ def _compact(raws: Any, good: Int[np.ndarray, " n"]) -> Raws:
     return raws[: len(good)]
 
 
-def _refuse(collection: Collection, bad: list[Bad], done: int, allow_bad: float) -> None:
+def _refuse(collection: Collection, bad: list[Bad], done: int, allow_bad: float | int) -> None:
     """Raises TooManyBad when more are bad than allowed, or all of them."""
     n = len(collection)
     if len(bad) <= allow_bad * n and len(bad) < n:

@@ -7,7 +7,7 @@ Pillow is reached through `pixels.py`, and only when an image is decoded.
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any, ClassVar, Self
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
@@ -49,9 +49,9 @@ class ImageModality:
     resize: str = "stretch"
     resize_to: int = 0
     resample: str = "bilinear"
-    rescale: float = 1 / 255
-    mean: tuple[float, ...] = (0.5,)
-    std: tuple[float, ...] = (0.5,)
+    rescale: float | int = 1 / 255
+    mean: tuple[float | int, ...] = (0.5,)
+    std: tuple[float | int, ...] = (0.5,)
     exact: bool = False
     name: ClassVar[str] = "image"
 
@@ -117,7 +117,7 @@ class ImageModality:
         array = pixels.scaled(image, height, width, self.resample, source=source)
         return pixels.placed(array, self.height, self.width, fill=self.resize == "pad")
 
-    def fit(self, raws: Raws) -> Self:
+    def fit(self, raws: Raws) -> ImageModality:
         """Images are prepared with fixed numbers: nothing to learn."""
         return self
 

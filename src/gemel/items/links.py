@@ -46,7 +46,7 @@ class Links:
     origin: str
 
 
-def read_links(table: Table, columns: Columns, kind: Kind, scores: tuple[float, float] | None) -> Links:
+def read_links(table: Table, columns: Columns, kind: Kind, scores: tuple[float | int, float | int] | None) -> Links:
     """The rows of a table of pairs or triplets.
 
     Args:
@@ -72,7 +72,7 @@ def read_links(table: Table, columns: Columns, kind: Kind, scores: tuple[float, 
     return Links(ends, same, score, split, (*table.notes, *notes), table.origin)
 
 
-def _graded(column: Any, name: str, scores: tuple[float, float] | None) -> Float[np.ndarray, " m"]:
+def _graded(column: Any, name: str, scores: tuple[float | int, float | int] | None) -> Float[np.ndarray, " m"]:
     """Scores rescaled to [0, 1] by their stated range."""
     values = numbers(column, called=name)
     low, high = scores or (0.0, 1.0)

@@ -12,7 +12,7 @@ import os
 from collections.abc import Callable
 from contextlib import nullcontext
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from PIL import Image, UnidentifiedImageError
@@ -20,7 +20,7 @@ from PIL import Image, UnidentifiedImageError
 from gemel.errors import UnreadableItem
 
 if TYPE_CHECKING:
-    from jaxtyping import Shaped, UInt8
+    from jaxtyping import UInt8
 
 MOST_PIXELS = 89_478_485
 """Images with more pixels are refused: Pillow's own limit for its warning, a quarter of a GiB in colour."""
@@ -124,7 +124,7 @@ def flat(image: Image.Image, channels: int) -> Image.Image:
     return image if image.mode == mode else image.convert(mode)
 
 
-def eight_bit(array: Shaped[np.ndarray, "*shape"]) -> UInt8[np.ndarray, "*shape"]:
+def eight_bit(array: np.ndarray) -> UInt8[np.ndarray, "..."]:
     """Numbers as 8-bit pixels: uint8 as it is, bool as black and white, floats from 0 to 1, uint16 from 0 to 65,535.
 
     Other integers must fit into 8 bits. Raises UnreadableItem for anything else.
@@ -176,7 +176,7 @@ def _file(source: Any) -> Any:
     return nullcontext()
 
 
-def _image(source: Any, file: BinaryIO | None) -> Image.Image:
+def _image(source: Any, file: io.BytesIO | io.BufferedReader | None) -> Image.Image:
     if file is not None:
         if not file.read(1):
             raise UnreadableItem("", "is empty (0 bytes)")

@@ -26,9 +26,9 @@ def read(
     root: str | Path | None = None,
     grouped: bool = False,
     impostors: str = "",
-    scores: tuple[float, float] | None = None,
+    scores: tuple[float | int, float | int] | None = None,
     modality: Modality | None = None,
-    **columns: str | None,
+    **columns: Any,
 ) -> Collection:
     """Items and what is known of them; nothing is decoded yet.
 
@@ -77,7 +77,7 @@ def _path(
     root: Path | None,
     grouped: bool,
     impostors: str,
-    scores: tuple[float, float] | None,
+    scores: tuple[float | int, float | int] | None,
     modality: Modality | None,
     given: Columns,
 ) -> Collection:
@@ -102,7 +102,11 @@ def _what_it_is(ending: str) -> str:
 
 
 def _table(
-    source: Any, root: Path | None, scores: tuple[float, float] | None, modality: Modality | None, given: Columns
+    source: Any,
+    root: Path | None,
+    scores: tuple[float | int, float | int] | None,
+    modality: Modality | None,
+    given: Columns,
 ) -> Collection:
     table = open_table(source)
     columns, kind, guesses = found(table.names, given, origin=table.origin)
@@ -113,7 +117,9 @@ def _table(
     return collected(links, root=base, modality=modality).noted(*guesses)
 
 
-def _paired(items: Collection, pairs: Any, given: Columns, scores: tuple[float, float] | None) -> Collection:
+def _paired(
+    items: Collection, pairs: Any, given: Columns, scores: tuple[float | int, float | int] | None
+) -> Collection:
     if isinstance(pairs, list):
         wide = len(pairs[0]) if pairs else 0
         if wide not in (2, 3) or any(len(row) != wide for row in pairs):

@@ -14,6 +14,7 @@ import numpy as np
 from gemel.errors import NotEnoughData, RecipeError
 from gemel.items.allot import in_order, quotas, stratified, weighted
 from gemel.items.collection import Collection
+from gemel.items.components import firsts
 from gemel.items.splits import Splits, leaks, made
 from gemel.items.units import units, who
 from gemel.items.words import many
@@ -117,7 +118,7 @@ def _closed(
     unit = units(collection, identities=False, groups=by == "group", content=content)
     count = int(unit.max(initial=-1)) + 1
     _enough(count, shares, collection, "group" if by == "group" else "item")
-    first = _first(unit, count)
+    first = firsts(unit, count)
     stands_for = who(collection)
     strata = np.zeros(count, np.int64) if stands_for is None or by == "group" else stands_for[first]
     place = stratified(strata, quotas(count, list(shares.values())), rng)
@@ -128,9 +129,11 @@ def _closed(
 
 def _one_to_train(place: Int[np.ndarray, " k"], identity: Int[np.ndarray, " k"], train: int) -> None:
     """Give every identity an item in train: those without one give up their first, in place."""
-    has = np.unique(identity[place == train])
-    lacking, where = np.unique(identity, return_index=True)
-    place[where[~np.isin(lacking, has) & (lacking >= 0)]] = train
+    known = np.flatnonzero(identity >= 0)
+    count = int(identity.max(initial=-1)) + 1
+    trained = np.bincount(identity[known[place[known] == train]], minlength=count)
+    first = firsts(identity[known], count)
+    place[known[first[(trained == 0) & (first < len(known))]]] = train
 
 
 def _enough(count: int, shares: dict[str, float], collection: Collection, what: str) -> None:
@@ -139,13 +142,6 @@ def _enough(count: int, shares: dict[str, float], collection: Collection, what: 
             f"{collection.origin}: {many(count, what)} that can be kept apart, for {len(shares)} splits "
             f"({', '.join(shares)}). Give more, or fewer splits."
         )
-
-
-def _first(unit: Int[np.ndarray, " n"], count: int) -> Int[np.ndarray, " k"]:
-    """The first item of every unit."""
-    first = np.full(count, len(unit), np.int64)
-    np.minimum.at(first, unit, np.arange(len(unit)))
-    return first
 
 
 def _earliest(collection: Collection, unit: Int[np.ndarray, " n"], count: int) -> np.ndarray:
@@ -160,9 +156,9 @@ def _weights(collection: Collection, unit: Int[np.ndarray, " n"], count: int) ->
     stands_for = who(collection)
     if stands_for is None:
         return np.bincount(unit, minlength=count)
-    known = stands_for >= 0
-    pairs = np.unique(np.stack([unit[known], stands_for[known]]), axis=1)
-    return np.maximum(1, np.bincount(pairs[0], minlength=count))
+    where = firsts(stands_for[stands_for >= 0], int(stands_for.max(initial=-1)) + 1)
+    owners = unit[stands_for >= 0][where[where < (stands_for >= 0).sum()]]
+    return np.maximum(1, np.bincount(owners, minlength=count))
 
 
 def _strata(collection: Collection, unit: Int[np.ndarray, " n"], count: int) -> Int[np.ndarray, " k"]:
@@ -170,7 +166,7 @@ def _strata(collection: Collection, unit: Int[np.ndarray, " n"], count: int) -> 
     alone = (np.bincount(unit, minlength=count) == 1).astype(np.int64)
     if collection.group is None:
         return alone
-    return 2 * (collection.group.codes[_first(unit, count)] + 1) + alone
+    return 2 * (collection.group.codes[firsts(unit, count)] + 1) + alone
 
 
 def _given(

@@ -28,21 +28,22 @@ def units(
         content: so do items with equal numbers here.
     """
     n = len(collection)
-    edges = [np.zeros((2, 0), np.int64)]
-    nodes = n
-    hubs = [dense(content)] if content is not None and n else []
+    base = np.arange(n)
+    if identities and (known := who(collection)) is not None:
+        base = dense(np.where(known >= 0, known, int(known.max(initial=-1)) + 1 + base))
+    nodes = int(base.max(initial=-1)) + 1
+    edges = [base[chain] for chain in _chains(collection)] if identities else []
+    hubs = [np.unique(content, return_inverse=True)[1]] if content is not None else []
     if groups and collection.group is not None:
         hubs.append(collection.group.codes)
-    if identities and (known := who(collection)) is not None:
-        hubs.append(known)
     for codes in hubs:
         items = np.flatnonzero(codes >= 0)
-        edges.append(np.stack([items, nodes + codes[items]]))
+        edges.append(np.stack([base[items], nodes + codes[items]]))
         nodes += int(codes.max(initial=-1)) + 1
-    if identities:
-        edges += _chains(collection)
+    if not edges:
+        return base
     a, b = np.concatenate(edges, axis=1)
-    return dense(components(nodes, a, b)[:n])
+    return dense(components(nodes, a, b)[base])
 
 
 def who(collection: Collection) -> Int[np.ndarray, " n"] | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Self
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
@@ -60,17 +60,15 @@ class VectorModality:
             raise UnreadableItem(called, "holds a NaN or an infinity")
         return vector
 
-    def fit(self, raws: Raws) -> Self:
+    def fit(self, raws: Raws) -> VectorModality:
         """Vectors are taken as they are: nothing to learn."""
         return self
 
     def prepare(self, raws: Raws, *, rng: np.random.Generator | None = None) -> Prepared:
         """`vector`: float32 [m, dim]. Nothing is random, so `rng` changes nothing."""
-        batch = np.asarray(raws, np.float32).reshape(len(raws), -1)
-        if not len(raws):
-            batch = np.zeros((0, self.dim), np.float32)
-        if batch.shape[1] != self.dim:
-            raise DataError(f"Vectors of {batch.shape[1]} numbers came where {self.dim} are expected.")
+        batch = np.asarray(raws, np.float32) if len(raws) else np.zeros((0, self.dim), np.float32)
+        if batch.shape[1:] != self.shape:
+            raise DataError(f"Vectors of shape {list(batch.shape[1:])} came where [{self.dim}] is expected.")
         return Prepared({"vector": batch}, np.arange(len(batch)))
 
     def without(self, raw: Float[np.ndarray, " d"], part: tuple[int, int]) -> Float[np.ndarray, " d"]:

@@ -25,7 +25,7 @@ def first(names: Sequence[str], most: int = 5) -> str:
     return shown if len(names) <= most else f"{shown} and {len(names) - most:,} more"
 
 
-def size(count: float) -> str:
+def size(count: float | int) -> str:
     """A number of bytes, rounded for reading.
 
     >>> size(3 * 2**30)
