@@ -54,30 +54,10 @@ class Delimited:
 
     def pick(self, names: Sequence[str]) -> dict[str, Any]:
         """Some columns as Arrow strings; empty cells are null. Notes say what was skipped or repaired."""
-        pa, read = arrow(), arrow("pyarrow.csv")
         skipped: list[int] = []
-
-        def skip(row: Any) -> str:
-            skipped.append(row.actual_columns)
-            return "skip"
-
         try:
-            table = read.read_csv(
-                self.path,
-                read.ReadOptions(column_names=self.names, skip_rows=1, block_size=1 << 24, encoding=self.encoding),
-                read.ParseOptions(
-                    delimiter=self.delimiter,
-                    newlines_in_values=self._quoted(),
-                    invalid_row_handler=skip,
-                ),
-                read.ConvertOptions(
-                    include_columns=list(names),
-                    column_types={name: pa.binary() for name in names},
-                    strings_can_be_null=True,
-                    null_values=[""],
-                ),
-            )
-        except pa.ArrowInvalid as error:
+            table = self._cells(names, skipped)
+        except arrow().ArrowInvalid as error:
             if "Empty CSV" in str(error):
                 raise DataError(f"{self.path} has a header line and no rows.") from None
             raise DataError(f"{self.path} cannot be read as a table: {str(error).splitlines()[0]}") from None
@@ -87,6 +67,26 @@ class Delimited:
                 f"the header has {len(self.names)}."
             )
         return {name: self._text(table.column(name), name) for name in names}
+
+    def _cells(self, names: Sequence[str], skipped: list[int]) -> Any:
+        """The columns as bytes; the lengths of rows that do not fit are added to `skipped`."""
+        binary, read = arrow().binary(), arrow("pyarrow.csv")
+
+        def skip(row: Any) -> str:
+            skipped.append(row.actual_columns)
+            return "skip"
+
+        return read.read_csv(
+            self.path,
+            read.ReadOptions(column_names=self.names, skip_rows=1, block_size=1 << 24, encoding=self.encoding),
+            read.ParseOptions(delimiter=self.delimiter, newlines_in_values=self._quoted(), invalid_row_handler=skip),
+            read.ConvertOptions(
+                include_columns=list(names),
+                column_types=dict.fromkeys(names, binary),
+                strings_can_be_null=True,
+                null_values=[""],
+            ),
+        )
 
     def _quoted(self) -> bool:
         """Whether there is any quote, so that a cell may run over several lines."""

@@ -13,14 +13,14 @@ import numpy as np
 
 from gemel.errors import NotEnoughData, RecipeError
 from gemel.items.allot import in_order, quotas, stratified, weighted
-from gemel.items.collection import Collection
+from gemel.items.collection import Collection, Labels
 from gemel.items.components import firsts
 from gemel.items.splits import Splits, leaks, made
 from gemel.items.units import units, who
 from gemel.items.words import many
 
 if TYPE_CHECKING:
-    from jaxtyping import Int
+    from jaxtyping import Float, Int
 
 SHARES = {"train": 0.8, "stop": 0.1, "calibrate": 0.1}
 """What `split` makes when nothing else is asked for."""
@@ -55,13 +55,23 @@ def split(
     """
     _checked(collection, protocol, by)
     if collection.split is not None:
-        return _given(collection, protocol, shares, seed, by, content)
+        return _given(collection, collection.split, protocol, shares or {}, seed, by, content)
     wanted = _shares(shares or SHARES)
-    rng = np.random.default_rng(seed)
-    place = _open(collection, wanted, rng, by, content) if protocol == "open" else None
-    if place is None:
-        place = _closed(collection, wanted, rng, by, content)
-    return made(collection, dict(zip(wanted, range(len(wanted)), strict=True)), place, protocol, by)
+    place = _placed(collection, wanted, protocol, seed, by, content)
+    return made(collection, {name: code for code, name in enumerate(wanted)}, place, protocol, by)
+
+
+def _placed(
+    collection: Collection,
+    shares: dict[str, float],
+    protocol: str,
+    seed: int,
+    by: str,
+    content: Int[np.ndarray, " n"] | None,
+) -> Int[np.ndarray, " n"]:
+    """The share that every item goes to, by its position among the shares."""
+    apart = _open if protocol == "open" else _closed
+    return apart(collection, shares, np.random.default_rng(seed), by, content)
 
 
 def _checked(collection: Collection, protocol: str, by: str) -> None:
@@ -96,8 +106,8 @@ def _open(
     unit = units(collection, groups=by == "group", content=content)
     count = int(unit.max(initial=-1)) + 1
     _enough(count, shares, collection, "group" if by == "group" else "identity")
-    if by == "time":
-        return in_order(_earliest(collection, unit, count), list(shares.values()))[unit]
+    if by == "time" and collection.time is not None:
+        return in_order(_earliest(collection.time, unit, count), list(shares.values()))[unit]
     weights = _weights(collection, unit, count)
     if weights.max() * 10 > weights.sum() * min(shares.values()) and weights.max() > 1:
         return weighted(weights, list(shares.values()), rng)[unit]
@@ -144,10 +154,9 @@ def _enough(count: int, shares: dict[str, float], collection: Collection, what: 
         )
 
 
-def _earliest(collection: Collection, unit: Int[np.ndarray, " n"], count: int) -> np.ndarray:
+def _earliest(time: Float[np.ndarray, " n"], unit: Int[np.ndarray, " n"], count: int) -> Float[np.ndarray, " k"]:
     earliest = np.full(count, np.inf)
-    assert collection.time is not None  # checked at the door
-    np.minimum.at(earliest, unit, collection.time.astype(np.float64))
+    np.minimum.at(earliest, unit, time)
     return earliest
 
 
@@ -171,34 +180,26 @@ def _strata(collection: Collection, unit: Int[np.ndarray, " n"], count: int) -> 
 
 def _given(
     collection: Collection,
+    given: Labels,
     protocol: str,
-    shares: Mapping[str, float] | None,
+    shares: Mapping[str, float],
     seed: int,
     by: str,
     content: Int[np.ndarray, " n"] | None,
 ) -> Splits:
     """The splits that the data brings, with what is lacking cut from train, and what leaks through them."""
-    given = collection.split
-    assert given is not None  # checked by the caller
     names = {name: code for code, name in enumerate(given.names) if (given.codes == code).any()}
     place = given.codes.copy()
-    lacking = {name: share for name, share in (shares or {}).items() if name not in names and share}
+    lacking = {name: share for name, share in shares.items() if name not in names and share}
     if lacking and "train" in names:
         rows = np.flatnonzero(place == names["train"])
-        own = {"train": (shares or {}).get("train", 1 - sum(lacking.values())), **lacking}
-        inner = {name: share / sum(own.values()) for name, share in own.items()}
+        own = {"train": shares.get("train", 1 - sum(lacking.values())), **lacking}
+        inner = _shares({name: share / sum(own.values()) for name, share in own.items()})
         train = collection.take(rows).with_(split=None)
-        cut = split(
-            train,
-            protocol=protocol,
-            shares=inner,
-            seed=seed,
-            by=by,
-            content=None if content is None else content[rows],
-        )
-        position = {int(row): i for i, row in zip(rows, train.rows, strict=True)}
-        for name in lacking:
-            names[name] = len(names) + len(given.names)
-            place[[position[int(row)] for row in cut[name].rows]] = names[name]
+        cut = _placed(train, inner, protocol, seed, by, None if content is None else content[rows])
+        fresh = {name: len(given.names) + i for i, name in enumerate(lacking)}
+        codes = np.array([fresh.get(name, names["train"]) for name in inner])
+        place[rows] = codes[cut]
+        names |= fresh
     parts = made(collection, names, place, protocol, by, given=True)
     return leaks(parts, collection, names, place, content)
