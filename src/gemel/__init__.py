@@ -26,10 +26,10 @@ if TYPE_CHECKING:
     from gemel.errors import TooManyBad as TooManyBad
     from gemel.errors import TrainingFailed as TrainingFailed
     from gemel.errors import UnreadableItem as UnreadableItem
-    from gemel.gallery.gallery import Enrolled as Enrolled
+    from gemel.gallery.answers import Enrolled as Enrolled
+    from gemel.gallery.answers import Hit as Hit
+    from gemel.gallery.answers import Match as Match
     from gemel.gallery.gallery import Gallery as Gallery
-    from gemel.gallery.gallery import Hit as Hit
-    from gemel.gallery.gallery import Match as Match
     from gemel.items.collection import Collection as Collection
     from gemel.items.collection import Labels as Labels
     from gemel.items.collection import Pairs as Pairs
@@ -55,7 +55,8 @@ _HOMES = {
     "distances": "Cosine Euclidean Manhattan",
     "errors": "DataError GemelError MissingExtra ModelError NotCalibrated NotEnoughData Overlap RecipeError "
     "TooManyBad TrainingFailed UnreadableItem",
-    "gallery.gallery": "Enrolled Gallery Hit Match",
+    "gallery.answers": "Enrolled Hit Match",
+    "gallery.gallery": "Gallery",
     "items.collection": "Collection Labels Pairs Triplets",
     "items.image": "ImageModality",
     "items.read": "read",

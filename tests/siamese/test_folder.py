@@ -11,7 +11,7 @@ import pytest
 from gemel.errors import ModelError
 from gemel.items import Collection
 from gemel.siamese import Siamese, Trained, folder
-from gemel.siamese.folder import Part
+from gemel.siamese.manifest import DECISION, ENCODER, FILES, FORMAT, MANIFEST, WEIGHTS, Part
 
 
 @pytest.fixture
@@ -64,12 +64,12 @@ def test_what_training_says_is_kept(twin: Siamese, tmp_path: Path) -> None:
     json.dumps(loaded.json(), allow_nan=False)
 
 
-@pytest.mark.parametrize("name", [folder.MANIFEST, *folder.FILES])
+@pytest.mark.parametrize("name", [MANIFEST, *FILES])
 def test_a_flipped_bit_anywhere_is_found(saved: Path, name: str) -> None:
     file = saved / name
     content = file.read_bytes()
     rng = np.random.default_rng(0)
-    places = range(len(content)) if name == folder.MANIFEST else rng.integers(len(content), size=40)
+    places = range(len(content)) if name == MANIFEST else rng.integers(len(content), size=40)
     for place in places:
         damaged = bytearray(content)
         damaged[place] ^= 1 << int(rng.integers(8))
@@ -80,7 +80,7 @@ def test_a_flipped_bit_anywhere_is_found(saved: Path, name: str) -> None:
     folder.check(saved)
 
 
-@pytest.mark.parametrize("name", [folder.ENCODER, folder.DECISION])
+@pytest.mark.parametrize("name", [ENCODER, DECISION])
 def test_what_a_verdict_needs_is_checked_when_loaded(saved: Path, name: str) -> None:
     content = (saved / name).read_bytes()
     (saved / name).write_bytes(content[:-1])
@@ -92,16 +92,16 @@ def test_what_a_verdict_needs_is_checked_when_loaded(saved: Path, name: str) -> 
 
 
 def test_damaged_weights_are_found_when_they_are_wanted(saved: Path) -> None:
-    (saved / folder.WEIGHTS).write_bytes(b"something else")
+    (saved / WEIGHTS).write_bytes(b"something else")
     loaded = Siamese.load(saved)
     with pytest.raises(ModelError, match="damaged"):
         loaded.weights()
 
 
 def test_a_newer_format_says_so(saved: Path) -> None:
-    manifest = saved / folder.MANIFEST
+    manifest = saved / MANIFEST
     values = json.loads(manifest.read_text())
-    manifest.write_text(json.dumps({**values, "format": folder.FORMAT + 1, "gemel": "9.9"}))
+    manifest.write_text(json.dumps({**values, "format": FORMAT + 1, "gemel": "9.9"}))
     with pytest.raises(ModelError, match=r"format 2, written by gemel 9\.9.*pip install -U gemel"):
         Siamese.load(saved)
 
@@ -115,7 +115,7 @@ def test_no_model_there_says_what_is_missing(tmp_path: Path) -> None:
 
 def test_saving_over_a_model_replaces_it_whole(twin: Siamese, saved: Path) -> None:
     twin.save(saved)
-    assert sorted(entry.name for entry in saved.iterdir()) == [folder.ENCODER, folder.MANIFEST]
+    assert sorted(entry.name for entry in saved.iterdir()) == [ENCODER, MANIFEST]
     assert Siamese.load(saved).decision is None
     assert [entry.name for entry in saved.parent.iterdir()] == [saved.name]
 
@@ -145,7 +145,7 @@ def test_a_swap_that_fails_brings_the_old_model_back(
     rename = Path.rename
 
     def refuse(self: Path, target: Path) -> Path:
-        if (self / folder.MANIFEST).exists() and not (self / folder.DECISION).exists():
+        if (self / MANIFEST).exists() and not (self / DECISION).exists():
             raise OSError(5, "Input/output error")
         return rename(self, target)
 

@@ -8,7 +8,8 @@ matrix.py    the rows side by side, for exact search
 
 from __future__ import annotations
 
-from gemel.gallery.gallery import Enrolled, Gallery, Hit, Match
+from gemel.gallery.answers import Enrolled, Hit, Match
+from gemel.gallery.gallery import Gallery
 from gemel.gallery.memory import MemoryStore
 from gemel.gallery.store import Hits, Meta, Row, Store, Tombstone
 

@@ -10,13 +10,14 @@ import math
 import threading
 import uuid
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from gemel.errors import DataError, GemelError, ModelError, NotCalibrated, TooManyBad, UnreadableItem
+from gemel.gallery.answers import Enrolled, Hit, Match
 from gemel.gallery.matrix import Matrix
 from gemel.gallery.memory import MemoryStore
 from gemel.gallery.store import Row, Store
@@ -27,57 +28,6 @@ from gemel.siamese.verdict import Verdict, applicable, judged
 
 if TYPE_CHECKING:
     from jaxtyping import Float
-
-
-@dataclass(frozen=True)
-class Enrolled:
-    """What came of enrolling items.
-
-    Attributes:
-        identity: whom they were enrolled for.
-        added: items that are now known.
-        already: items left out because exactly these were enrolled for this identity before.
-        bad: items that could not be read.
-    """
-
-    identity: str
-    added: int
-    already: int = 0
-    bad: tuple[Bad, ...] = ()
-
-
-@dataclass(frozen=True)
-class Match:
-    """Who an item shows.
-
-    Attributes:
-        identity: the enrolled identity.
-        probability: that it is this one, 0 to 1.
-        distance: to its nearest enrolled item.
-        threshold: largest distance at which one of so many identities is accepted.
-    """
-
-    identity: str
-    probability: float
-    distance: float
-    threshold: float
-
-
-@dataclass(frozen=True)
-class Hit:
-    """One enrolled item near another.
-
-    Attributes:
-        identity: whom it shows.
-        name: what the item was called when it was enrolled.
-        distance: how far it is.
-        metadata: as given when it was enrolled.
-    """
-
-    identity: str
-    name: str
-    distance: float
-    metadata: Mapping[str, Any] = field(default_factory=dict)
 
 
 class Gallery:

@@ -28,9 +28,10 @@ from gemel.measure import (
 )
 from gemel.siamese.calibrate import named
 from gemel.siamese.decision import Decision
+from gemel.siamese.describing import summarised
 from gemel.siamese.embedding import Embeddings, Progress
-from gemel.siamese.folder import finite
 from gemel.siamese.known import Known, known_pairs
+from gemel.siamese.manifest import finite
 from gemel.siamese.twin import Siamese
 
 if TYPE_CHECKING:
@@ -97,7 +98,7 @@ class Evaluation:
 
     def summary(self) -> str:
         """In plain words, a fact a line."""
-        return "\n".join([*_verification(self), *_costs(self), *_neighbours(self), *self.notes])
+        return summarised(self)
 
 
 def evaluate(
@@ -220,47 +221,3 @@ class _Neighbours:
                     continue
         self.notes.append(f"No one-shot accuracy: fewer than {WAYS[-1]} identities have two items.")
         return None
-
-
-def _share(value: float, interval: Interval | None) -> str:
-    return f"{value:.2%}" + ("" if interval is None else f" ({interval.low:.2%} to {interval.high:.2%})")
-
-
-def _verification(found: Evaluation) -> list[str]:
-    known = found.verification
-    of = "" if known.identities is None else f" of {many(known.identities, 'identity')}"
-    lines = [
-        f"{many(found.items, 'item')} of {found.data}{f', {found.bad:,} bad' if found.bad else ''}; "
-        f"{known.same:,} same and {known.different:,} different pairs{of}",
-        f"AUC {_share(known.auc, known.auc_interval)}   EER {_share(known.eer, known.eer_interval)}",
-    ]
-    for at in known.at_fmr:
-        shown = "" if at.fnmr is None else f"At false match {at.fmr:g}: false non-match {_share(at.fnmr, at.interval)}"
-        lines.append(shown or at.note)
-    return [*lines, known.note] if known.note else lines
-
-
-def _costs(found: Evaluation) -> list[str]:
-    if found.cllr is None:
-        return ["Not calibrated for its method, so no verdict can be measured."]
-    lines = [f"Probabilities cost {found.cllr:.3f} bits (at best {found.verification.min_cllr:.3f}; 1 is no knowledge)"]
-    for cost in found.costs:
-        lines.append(
-            f"  {cost.point:>9}: distance ≤ {cost.threshold:.4f}   false match {_share(cost.fmr, cost.fmr_interval)}"
-            f"   false non-match {_share(cost.fnmr, cost.fnmr_interval)}"
-        )
-    return lines
-
-
-def _neighbours(found: Evaluation) -> list[str]:
-    lines = []
-    if found.retrieval is not None:
-        recall = "   ".join(f"R@{r.k} {r.value:.2%}" for r in found.retrieval.recall)
-        lines.append(f"Neighbours: {recall}   MAP@R {found.retrieval.map_at_r:.2%}")
-    if found.few_shot is not None:
-        shot = found.few_shot
-        lines.append(
-            f"{shot.ways}-way {shot.shots}-shot, {shot.protocol}: {_share(shot.accuracy, shot.interval)}"
-            f" (chance {1 / shot.ways:.0%})"
-        )
-    return lines

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Self
 import numpy as np
 
 from gemel.errors import ModelError
-from gemel.siamese.folder import SEEN, Part
+from gemel.siamese.manifest import SEEN, Part
 
 if TYPE_CHECKING:
     from jaxtyping import Bool, Int

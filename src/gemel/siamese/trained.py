@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from gemel.siamese.folder import Origin
+from gemel.siamese.manifest import Origin
 
 if TYPE_CHECKING:
     from jaxtyping import Int

@@ -23,7 +23,7 @@ from gemel.items.vector import VectorModality
 from gemel.siamese import folder as folders
 from gemel.siamese.decision import Decision
 from gemel.siamese.embedding import Embeddings, Progress, collected, embedded, is_one
-from gemel.siamese.folder import Origin, Part
+from gemel.siamese.manifest import DECISION, ENCODER, SEEN, WEIGHTS, Origin, Part, finite
 from gemel.siamese.onnx import Encoder, OnnxEncoder, Verbatim
 from gemel.siamese.operating import Method
 from gemel.siamese.seen import Seen
@@ -76,19 +76,17 @@ class Siamese:
         except (KeyError, TypeError) as error:
             raise ModelError(f"{folder} is damaged: its method lacks or misplaces {error}.") from None
         encoder: Encoder = Verbatim()
-        if folders.ENCODER in parts:
-            encoder = OnnxEncoder(
-                parts[folders.ENCODER].read(), providers=providers, threads=threads, **manifest.wiring
-            )
-        decision = parts.get(folders.DECISION)
+        if ENCODER in parts:
+            encoder = OnnxEncoder(parts[ENCODER].read(), providers=providers, threads=threads, **manifest.wiring)
+        decision = parts.get(DECISION)
         return cls(
             modality=modality_from(manifest.modality),
             encoder=encoder,
             method=method,
             decision=None if decision is None else Decision.from_json(json.loads(decision.read())),
             origin=manifest.origin,
-            seen=Seen(parts.get(folders.SEEN)),
-            kept=parts.get(folders.WEIGHTS),
+            seen=Seen(parts.get(SEEN)),
+            kept=parts.get(WEIGHTS),
         )
 
     @classmethod
@@ -312,7 +310,7 @@ class Siamese:
 
     def describe(self) -> str:
         """What the model is, in plain words."""
-        from gemel.siamese.storing import described
+        from gemel.siamese.describing import described
 
         return described(self)
 
@@ -325,7 +323,7 @@ class Siamese:
             "decision": None if self.decision is None else self.decision.json(),
             **asdict(self.origin),
         }
-        return dict(folders.finite(values))
+        return dict(finite(values))
 
     def _between(self, a: Any, b: Any) -> float:
         found = self.embed([a, b])

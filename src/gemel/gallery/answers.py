@@ -1,0 +1,60 @@
+"""What a gallery answers, as values. Knows nothing of how it was found."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from gemel.items.decoded import Bad
+
+
+@dataclass(frozen=True)
+class Enrolled:
+    """What came of enrolling items.
+
+    Attributes:
+        identity: whom they were enrolled for.
+        added: items that are now known.
+        already: items left out because exactly these were enrolled for this identity before.
+        bad: items that could not be read.
+    """
+
+    identity: str
+    added: int
+    already: int = 0
+    bad: tuple[Bad, ...] = ()
+
+
+@dataclass(frozen=True)
+class Match:
+    """Who an item shows.
+
+    Attributes:
+        identity: the enrolled identity.
+        probability: that it is this one, 0 to 1.
+        distance: to its nearest enrolled item.
+        threshold: largest distance at which one of so many identities is accepted.
+    """
+
+    identity: str
+    probability: float
+    distance: float
+    threshold: float
+
+
+@dataclass(frozen=True)
+class Hit:
+    """One enrolled item near another.
+
+    Attributes:
+        identity: whom it shows.
+        name: what the item was called when it was enrolled.
+        distance: how far it is.
+        metadata: as given when it was enrolled.
+    """
+
+    identity: str
+    name: str
+    distance: float
+    metadata: Mapping[str, Any] = field(default_factory=dict)

@@ -1,0 +1,97 @@
+"""Twins and their evaluations in plain words, a fact a line. Measures nothing."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from gemel.items.words import many
+
+if TYPE_CHECKING:
+    from gemel.measure import Interval
+    from gemel.siamese.decision import Decision
+    from gemel.siamese.evaluation import Evaluation
+    from gemel.siamese.twin import Siamese
+
+
+def described(twin: Siamese) -> str:
+    """What a twin is, a fact a line."""
+    origin, method = twin.origin, twin.method
+    trained = origin.trained_on
+    counts = [f"{trained[name]:,} {name}" for name in ("items", "identities") if name in trained]
+    lines = [
+        f"Compares {twin.modality.name}s by {method.distance} distance of {method.dim} dimensions, {method.precision}.",
+        f"Encoder: {origin.encoder}." if origin.encoder else "",
+        f"Trained on {' of '.join(counts)}{_on(origin.created)}." if counts else "",
+        *_decision(twin.decision),
+    ]
+    return "\n".join(line for line in lines if line)
+
+
+def _on(created: str) -> str:
+    return f", {created[:10]}" if created else ""
+
+
+def _decision(decision: Decision | None) -> list[str]:
+    if decision is None:
+        return ["Not calibrated: it gives distances, but no verdicts. Next: gemel calibrate MODEL DATA"]
+    counts = decision.counts
+    lines = [
+        f"Calibrated on {counts.identities:,} identities ({counts.same:,} same and {counts.different:,} different "
+        f"pairs), prior {decision.prior:g}."
+    ]
+    for point in decision.points:
+        fmr, fnmr = point.fmr_interval, point.fnmr_interval
+        lines.append(
+            f"  {point.name:>9}: distance ≤ {point.threshold:.4f}   false match {point.fmr:.2%} "
+            f"({fmr.low:.2%} to {fmr.high:.2%})   false non-match {point.fnmr:.2%} ({fnmr.low:.2%} to {fnmr.high:.2%})"
+        )
+    return lines
+
+
+def summarised(found: Evaluation) -> str:
+    """What an evaluation found, a fact a line."""
+    return "\n".join([*_verification(found), *_costs(found), *_neighbours(found), *found.notes])
+
+
+def _share(value: float, interval: Interval | None) -> str:
+    return f"{value:.2%}" + ("" if interval is None else f" ({interval.low:.2%} to {interval.high:.2%})")
+
+
+def _verification(found: Evaluation) -> list[str]:
+    known = found.verification
+    of = "" if known.identities is None else f" of {many(known.identities, 'identity')}"
+    lines = [
+        f"{many(found.items, 'item')} of {found.data}{f', {found.bad:,} bad' if found.bad else ''}; "
+        f"{known.same:,} same and {known.different:,} different pairs{of}",
+        f"AUC {_share(known.auc, known.auc_interval)}   EER {_share(known.eer, known.eer_interval)}",
+    ]
+    for at in known.at_fmr:
+        shown = "" if at.fnmr is None else f"At false match {at.fmr:g}: false non-match {_share(at.fnmr, at.interval)}"
+        lines.append(shown or at.note)
+    return [*lines, known.note] if known.note else lines
+
+
+def _costs(found: Evaluation) -> list[str]:
+    if found.cllr is None:
+        return ["Not calibrated for its method, so no verdict can be measured."]
+    lines = [f"Probabilities cost {found.cllr:.3f} bits (at best {found.verification.min_cllr:.3f}; 1 is no knowledge)"]
+    for cost in found.costs:
+        lines.append(
+            f"  {cost.point:>9}: distance ≤ {cost.threshold:.4f}   false match {_share(cost.fmr, cost.fmr_interval)}"
+            f"   false non-match {_share(cost.fnmr, cost.fnmr_interval)}"
+        )
+    return lines
+
+
+def _neighbours(found: Evaluation) -> list[str]:
+    lines = []
+    if found.retrieval is not None:
+        recall = "   ".join(f"R@{r.k} {r.value:.2%}" for r in found.retrieval.recall)
+        lines.append(f"Neighbours: {recall}   MAP@R {found.retrieval.map_at_r:.2%}")
+    if found.few_shot is not None:
+        shot = found.few_shot
+        lines.append(
+            f"{shot.ways}-way {shot.shots}-shot, {shot.protocol}: {_share(shot.accuracy, shot.interval)}"
+            f" (chance {1 / shot.ways:.0%})"
+        )
+    return lines
