@@ -60,7 +60,7 @@ def test_what_training_says_is_kept(twin: Siamese, tmp_path: Path) -> None:
     assert loaded.origin.created
     np.testing.assert_array_equal(loaded.seen.in_training(np.array([3, 4, 5])), [True, False, True])
     assert not loaded.seen.in_calibration(np.array([3])).any()
-    assert "3 items of 2 identities" in loaded.describe()
+    assert "Trained on 2 identities; saw 3 items" in loaded.describe()
     json.dumps(loaded.json(), allow_nan=False)
 
 

@@ -17,11 +17,12 @@ def described(twin: Siamese) -> str:
     """What a twin is, a fact a line."""
     origin, method = twin.origin, twin.method
     trained = origin.trained_on
-    counts = [f"{trained[name]:,} {name}" for name in ("items", "identities") if name in trained]
+    taught = [f"Trained on {many(trained['identities'], 'identity')}"] if "identities" in trained else []
+    saw = [f"saw {many(trained['items'], 'item')} in training and stopping"] if "items" in trained else []
     lines = [
         f"Compares {twin.modality.name}s by {method.distance} distance of {method.dim} dimensions, {method.precision}.",
         f"Encoder: {origin.encoder}." if origin.encoder else "",
-        f"Trained on {' of '.join(counts)}{_on(origin.created)}." if counts else "",
+        f"{'; '.join([*taught, *saw]).capitalize()}{_on(origin.created)}." if taught or saw else "",
         *_decision(twin.decision),
     ]
     return "\n".join(line for line in lines if line)
