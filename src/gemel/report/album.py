@@ -1,0 +1,96 @@
+"""Small pictures of items, inside the page itself; none where items have no picture or none is wanted.
+
+Knows collections and how images are opened; knows no distances.
+"""
+
+from __future__ import annotations
+
+import base64
+import io
+from dataclasses import replace
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from gemel.errors import UnreadableItem
+from gemel.items import Collection, ImageModality
+from gemel.report.markup import Markup, tag
+
+if TYPE_CHECKING:
+    from jaxtyping import UInt8
+
+SIDE = 112
+"""Height and width of a picture, in pixels."""
+
+
+class Album:
+    """What items look like and what they are called.
+
+    Args:
+        items: the embedded items, in the order of the embeddings.
+        pictures: whether pictures are wanted.
+    """
+
+    def __init__(self, items: Collection, *, pictures: bool) -> None:
+        self.items = items
+        self.modality = _small(items.modality) if pictures and isinstance(items.modality, ImageModality) else None
+
+    def whose(self, i: int) -> str:
+        """The identity of item i, or what else is known of it."""
+        identity, claimed = self.items.identity, self.items.impostor_of
+        name = None if identity is None else identity.value(i)
+        imitated = None if claimed is None else claimed.value(i)
+        if name is None and imitated is not None:
+            return f"imitates {imitated}"
+        return self.items.name(i) if name is None else name
+
+    def called(self, i: int) -> str:
+        """What item i is called, shortened in the middle where it is very long."""
+        name = self.items.name(i)
+        return name if len(name) <= 80 else f"{name[:38]} … {name[-38:]}"
+
+    def picture(self, i: int) -> Markup | None:
+        """Item i as an image element; None where there is no picture."""
+        source = self._source(i)
+        if source is None:
+            return None
+        alt = f"{self.whose(i)}: {self.called(i)}"
+        return tag("img", src=source, alt=alt, width=SIDE, height=SIDE, loading="lazy", decoding="async")
+
+    @lru_cache(maxsize=256)  # noqa: B019 (an album lives as long as its page is written)
+    def _source(self, i: int) -> str | None:
+        if self.modality is None:
+            return None
+        try:
+            return _inside(self.modality.load(self.items.source(i)))
+        except UnreadableItem:
+            return None
+
+
+def _small(modality: ImageModality) -> ImageModality:
+    """The whole picture in its own proportions, in colour."""
+    return replace(
+        modality,
+        height=SIDE,
+        width=SIDE,
+        channels=3,
+        resize="pad",
+        resize_to=0,
+        resample="bicubic",
+        mean=(0.5,),
+        std=(0.5,),
+    )
+
+
+def _inside(pixels: UInt8[np.ndarray, "h w c"]) -> str:
+    """A data address: PNG, or JPEG where that is much smaller, as it is for photographs."""
+    from PIL import Image
+
+    grey = bool((pixels == pixels[..., :1]).all())
+    image = Image.fromarray(pixels[..., 0] if grey else pixels)
+    png, jpeg = io.BytesIO(), io.BytesIO()
+    image.save(png, "PNG", optimize=True)
+    image.save(jpeg, "JPEG", quality=85, optimize=True)
+    kind, file = ("jpeg", jpeg) if 3 * jpeg.tell() < png.tell() else ("png", png)
+    return f"data:image/{kind};base64,{base64.b64encode(file.getvalue()).decode()}"
