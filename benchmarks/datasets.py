@@ -13,7 +13,9 @@ def unpacked(name: str) -> Path:
     """The folder of a data set, unpacked; ends the script with a reason where GEMEL_DATA does not hold it."""
     source = Path(os.environ.get("GEMEL_DATA", "")) / f"{name}.zip"
     if not os.environ.get("GEMEL_DATA") or not source.exists():
-        sys.exit(f"Set GEMEL_DATA to a folder that holds {name}.zip; see benchmarks/RESULTS.md for what it must contain.")
+        sys.exit(
+            f"Set GEMEL_DATA to a folder that holds {name}.zip; see benchmarks/RESULTS.md for what it must contain."
+        )
     folder = Path(tempfile.gettempdir()) / "gemel-data" / name
     if not (folder / ".complete").exists():
         folder.mkdir(parents=True, exist_ok=True)

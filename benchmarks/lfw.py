@@ -15,9 +15,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
-from datasets import unpacked
 
 import gemel
+from datasets import unpacked
 from gemel import distances
 from gemel.items import Collection
 from gemel.measure import accuracy, best_accuracy, verification_of

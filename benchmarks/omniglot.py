@@ -17,9 +17,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from datasets import unpacked
 
 import gemel
+from datasets import unpacked
 from gemel.items import Collection, Labels
 from gemel.measure import FewShot, few_shot, score_trials
 from gemel.recipe import Recipe
@@ -45,7 +45,9 @@ class OneShot:
     episodes: FewShot
 
     def __str__(self) -> str:
-        return f"official {_percent(self.official)}; {self.episodes.episodes:,} within-alphabet {_percent(self.episodes)}"
+        return (
+            f"official {_percent(self.official)}; {self.episodes.episodes:,} within-alphabet {_percent(self.episodes)}"
+        )
 
 
 def _percent(found: FewShot) -> str:
@@ -124,7 +126,9 @@ def main() -> None:
             scores.append(100 * found.official.accuracy)
             print(f"{row or ''} seed {seed}: {found}; {seconds / 60:.1f} min", flush=True)
         if len(scores) > 1:
-            print(f"official runs, mean of {len(scores)} seeds: {statistics.mean(scores):.2f} % (sd {statistics.stdev(scores):.2f})")
+            print(
+                f"official runs, mean of {len(scores)} seeds: {statistics.mean(scores):.2f} % (sd {statistics.stdev(scores):.2f})"
+            )
 
 
 if __name__ == "__main__":

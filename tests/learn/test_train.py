@@ -100,10 +100,10 @@ def test_early_stopping_keeps_the_best(tmp_path: Path) -> None:
 
 
 def test_a_trained_twin_beats_raw_pixels_on_new_identities() -> None:
-    twin = train(collection(60, noise=0.3), QUICK.but(steps=150), progress=False)
-    begun = outset(collection(60, noise=0.3), QUICK)
+    twin = train(collection(60), QUICK.but(steps=150), progress=False)
+    begun = outset(collection(60), QUICK)
     assert begun.learner.held_out is not None
-    images, labels = patterns(40, 6, noise=0.3, seed=77)
+    images, labels = patterns(40, 6, seed=77)
     found = gemel.siamese.evaluate(twin, read(images, labels=labels))
     assert found.verification.eer < raw_eer(begun.learner.held_out)
     assert twin.decision is not None
@@ -123,10 +123,11 @@ def test_callbacks_and_keywords_pass_through() -> None:
 
 
 def test_training_starts_from_a_twin() -> None:
-    first = train(collection(), QUICK, progress=False)
+    recipe = QUICK.but(norm="group")
+    first = train(collection(), recipe, progress=False)
     images = list(patterns(5, 4, seed=5)[0])
-    again = train(collection(), QUICK.but(lr=1e-12, steps=2, average=0.0), start=first, progress=False)
-    np.testing.assert_allclose(again.embed(images).vectors, first.embed(images).vectors, atol=2e-2)
+    again = train(collection(), recipe.but(lr=1e-12, steps=2, average=0.0), start=first, progress=False)
+    np.testing.assert_allclose(again.embed(images).vectors, first.embed(images).vectors, atol=1e-4)
     with pytest.raises(RecipeError, match="another shape"):
         train(collection(), QUICK.but(width=4), start=first, progress=False)
 
@@ -150,7 +151,7 @@ def test_given_splits_are_taken_as_they_are() -> None:
 
 @pytest.mark.parametrize(("same", "different"), [(200, 400), (200, 0)])
 def test_pairs_alone_are_enough_to_learn_from(same: int, different: int) -> None:
-    images, labels = patterns(120, 4)
+    images, _ = patterns(120, 4)
     rng = np.random.default_rng(0)
     rows = [(4 * i, 4 * i + 1, 1) for i in rng.integers(0, 120, same)]
     rows += [(4 * i, 4 * ((i + 7) % 120), 0) for i in rng.integers(0, 120, different)]

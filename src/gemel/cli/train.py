@@ -57,14 +57,14 @@ def train(
     running = out.with_name(out.name + ".training")
     if resume:
         plan = resumed(running, plan)
-    begun = outset(read(data, **reading(more)), plan, allow_bad=more["allow_bad"], measure=dry_run)
+    before = None if start is None else Siamese.load(start)
+    begun = outset(read(data, **reading(more)), plan, start=before, allow_bad=more["allow_bad"], measure=dry_run)
     if dry_run:
         words = "\n".join([*begun.notes, begun.describe(), "", begun.recipe.toml()])
         answer(words, {"recipe": begun.recipe.chosen(), "notes": list(begun.notes)}, as_json=as_json)
         return
     running.mkdir(exist_ok=True)
-    before = None if start is None else Siamese.load(start)
-    twin = run(begun, running, start=before, resume=resume, progress=sys.stderr.isatty(), say=note)
+    twin = run(begun, running, resume=resume, progress=sys.stderr.isatty(), say=note)
     twin.save(out)
     shutil.rmtree(running)
     report = _report(twin, begun.calibrating, out, pictures=pictures)

@@ -98,6 +98,12 @@ class Learner(pl.LightningModule):
         """The encoder to keep: the averaged one when there is an average."""
         return self.encoder if self.average is None else cast(Encoder, self.average.module)
 
+    def on_train_batch_start(self, batch: Any, batch_idx: int) -> None:
+        """A pretrained backbone that was frozen for the warm-up thaws when the learning rate has risen."""
+        if self.recipe.tune == "warmup" and self.encoder.backbone.frozen and self.global_step >= self._rise:
+            self.encoder.backbone.thaw()
+            self.encoder.train()
+
     def training_step(self, batch: Batch, index: int) -> Tensor:
         torch.manual_seed(batch.plan.seed % 2**63)
         inputs = {name: _channels_last(x) for name, x in self.steps.distorted(batch).items()}
@@ -130,10 +136,14 @@ class Learner(pl.LightningModule):
         schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: self._pace(step))
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
 
+    @property
+    def _rise(self) -> int:
+        """Steps over which the learning rate rises."""
+        return max(1, round(self.recipe.warmup * len(self.steps)))
+
     def _pace(self, step: int) -> float:
         """Learning rate as a share of its peak: a linear rise, then half a cosine."""
-        total = len(self.steps)
-        rise = max(1, round(self.recipe.warmup * total))
+        total, rise = len(self.steps), self._rise
         if step < rise:
             return (step + 1) / rise
         return 0.5 * (1 + math.cos(math.pi * min(1.0, (step - rise) / max(1, total - rise))))
@@ -177,9 +187,9 @@ def _channels_last(x: Tensor) -> Tensor:
 
 
 def _weight_groups(module: Learner, decay: float) -> list[dict[str, Any]]:
-    """Matrices and kernels decay; biases, norms and the loss's own parameters do not."""
-    own = [p for p in module.encoder.parameters() if p.requires_grad]
-    kept = [p for p in own if p.dim() < 2] + [p for p in module.loss.parameters() if p.requires_grad]
+    """Matrices and kernels decay; biases, norms and the loss's own parameters do not; frozen ones stand still."""
+    own = list(module.encoder.parameters())
+    kept = [p for p in own if p.dim() < 2] + list(module.loss.parameters())
     return [
         {"params": [p for p in own if p.dim() >= 2], "weight_decay": decay},
         {"params": kept, "weight_decay": 0.0},

@@ -6,14 +6,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import safetensors.torch
 import torch
 
 from gemel.errors import NotEnoughData, RecipeError
-from gemel.items import Collection, ImageModality, Modality, split
+from gemel.items import Collection, ImageModality, Modality, decode, split
 from gemel.items.probe import probe
 from gemel.learn import encoders, losses
 from gemel.learn.augment import Augment
@@ -24,6 +25,10 @@ from gemel.learn.losses import Knows
 from gemel.learn.training_set import Steps, TrainingSet, batches_of, training_set
 from gemel.measure import pairs_of
 from gemel.recipe import Facts, Recipe, choose
+from gemel.siamese import Siamese
+
+if TYPE_CHECKING:
+    from jaxtyping import Int
 
 HELD_OUT_PAIRS = 20_000
 """At most so many pairs are watched during training."""
@@ -31,6 +36,10 @@ FEWEST_HELD_OUT = 5
 """Identities that stopping and calibrating each need."""
 SAMPLE = 64
 """Images looked at to choose size and colour."""
+SHAPE = ("encoder", "width", "depth", "dim", "norm", "distance", "size", "color", "aspect")
+"""Choices that decide which weights a network has and what it takes."""
+FIT = 10_000
+"""At most so many training items does a modality learn its statistics from."""
 
 
 @dataclass(frozen=True)
@@ -82,36 +91,65 @@ class Outset:
         return "\n".join(lines)
 
 
-def outset(data: Collection, recipe: Recipe, *, allow_bad: float = 0.01, measure: bool = False) -> Outset:
+def outset(
+    data: Collection,
+    recipe: Recipe,
+    *,
+    start: Siamese | None = None,
+    allow_bad: float = 0.01,
+    measure: bool = False,
+) -> Outset:
     """Decide everything that comes before the first step.
+
+    Args:
+        data: what to learn from.
+        recipe: the choices that were made.
+        start: a trained twin to go on from: its shape is taken where the recipe leaves it open, and its weights.
+        allow_bad: share of items that may be unreadable, 0 to 1.
+        measure: time a few steps, although the budget does not need it.
 
     Raises:
         NotEnoughData: nothing can be learned from the data.
         RecipeError: a choice does not fit the data, or the loss needs what the data does not know.
     """
-    torch.manual_seed(recipe.seed)
     device = _device()
     if device == "cpu" and recipe.precision == "fp16":
         raise RecipeError("precision = 'fp16' needs a GPU; on a CPU use bf16 or fp32.")
-    parts = _parts(data, recipe)
-    notes = [*data.notes, *parts.notes]
-    recipe = choose(recipe, _facts(parts.train, device))
-    modality, encoder = _encoder(parts.train.modality, recipe)
-    train = training_set(parts.train.with_(modality=modality), allow_bad=allow_bad, notes=notes)
-    loss = losses.build(recipe)
+    usable, notes = _usable(data)
+    recipe = choose(recipe if start is None else _shaped(recipe, start), _facts(usable, device))
+    usable = usable.with_(modality=_modality(usable.modality, recipe, start))
+    decoded = decode(usable, allow_bad=allow_bad)
+    usable = usable.take(decoded.good)
+    parts = _parts(usable, recipe, decoded.content)
+    train = training_set(parts.train, usable, decoded)
+    modality = usable.modality.fit(train.some(FIT))
+    train = replace(train, modality=modality)
+    torch.manual_seed(recipe.seed)
+    encoder, loss = _encoder(recipe, modality, start), losses.build(recipe)
     _refuse_unknown(loss.needs, train, recipe)
-    held_out = None
-    if parts.stop is not None:
-        stopping = training_set(parts.stop.with_(modality=modality), allow_bad=allow_bad, notes=notes)
-        held_out = _watched(stopping, recipe)
     batches = batches_of(train, recipe)
     steps = Steps(train, batches, Augment.of(recipe), recipe.steps or 1, recipe.seed)
+    held_out = None
+    if parts.stop is not None:
+        held_out = _watched(replace(training_set(parts.stop, usable, decoded), modality=modality), recipe)
     learner = Learner(encoder, loss, recipe, steps, held_out)
     seconds = _seconds(learner, recipe) if measure or recipe.minutes is not None else None
     recipe = _budget(recipe, len(train), batches.rows, seconds)
     learner.recipe, steps.total = recipe, recipe.steps or 1
     calibrating = None if parts.calibrate is None else parts.calibrate.with_(modality=modality)
-    return Outset(learner, recipe, modality, train, calibrating, device, data.origin, tuple(notes), seconds)
+    said = (*data.notes, *notes, *parts.notes, decoded.summary())
+    return Outset(learner, recipe, modality, train, calibrating, device, data.origin, said, seconds)
+
+
+def _usable(data: Collection) -> tuple[Collection, tuple[str, ...]]:
+    """Everything but what the data gives to its test split, and what there is to say of given splits."""
+    if data.split is None:
+        return data, ()
+    given = split(data)
+    if "train" not in given:
+        raise NotEnoughData(f"{data.origin} brings the splits {', '.join(given)}, and none of them is train.")
+    codes = [code for code, name in enumerate(data.split.names) if name in ("train", "stop", "calibrate")]
+    return data.take(np.isin(data.split.codes, codes)), given.notes
 
 
 @dataclass(frozen=True)
@@ -122,27 +160,24 @@ class _Parts:
     notes: tuple[str, ...] = ()
 
 
-def _parts(data: Collection, recipe: Recipe) -> _Parts:
-    """Training, stopping and calibrating items: as given, or held out."""
-    given = dict(split(data)) if data.split is not None else {"train": data}
+def _parts(data: Collection, recipe: Recipe, content: Int[np.ndarray, " n"]) -> _Parts:
+    """Training, stopping and calibrating items: as given, or held out; exact duplicates stay together."""
+    given: dict[str, Collection] = {"train": data} if data.split is None else dict(split(data))
     missing = [name for name in ("stop", "calibrate") if name not in given]
-    if "train" not in given:
-        raise NotEnoughData(f"{data.origin} brings the splits {', '.join(given)}, and none of them is train.")
-    notes = () if data.split is None else split(data).notes
-    if not missing or recipe.holdout == 0:
-        return _Parts(given["train"], given.get("stop"), given.get("calibrate"), notes)
     count = _identities(given["train"])
     share = max(recipe.holdout / 2, FEWEST_HELD_OUT / max(1, count))
-    if recipe.protocol == "open" and share * len(missing) > 0.5:
-        note = (
+    notes: tuple[str, ...] = ()
+    if missing and recipe.holdout and recipe.protocol == "open" and share * len(missing) > 0.5:
+        notes = (
             f"{count} identities with two or more items are too few to hold {FEWEST_HELD_OUT} out for each of "
             f"{' and '.join(missing)}: nothing is held out, and the twin comes without a decision. "
-            "Calibrate it on other data: gemel calibrate MODEL DATA."
+            "Calibrate it on other data: gemel calibrate MODEL DATA.",
         )
-        return _Parts(given["train"], given.get("stop"), given.get("calibrate"), (*notes, note))
-    shares = {"train": 1 - share * len(missing)} | dict.fromkeys(missing, share)
-    parts = split(data, protocol=recipe.protocol, shares=shares, seed=recipe.seed)
-    return _Parts(parts["train"], parts["stop"], parts["calibrate"], parts.notes)
+    elif missing and recipe.holdout:
+        shares = {"train": 1 - share * len(missing)} | dict.fromkeys(missing, share)
+        made = split(data, protocol=recipe.protocol, shares=shares, seed=recipe.seed, content=content)
+        given, notes = dict(made), made.notes
+    return _Parts(given["train"], given.get("stop"), given.get("calibrate"), notes)
 
 
 def _identities(data: Collection) -> int:
@@ -185,18 +220,41 @@ def _look(train: Collection) -> tuple[int, bool]:
     return int(np.median([max(p.height, p.width) for p in seen])), any(p.color for p in seen)
 
 
-def _encoder(modality: Modality, recipe: Recipe) -> tuple[Modality, Encoder]:
-    """The network, and the modality that prepares what it takes."""
+def _shaped(recipe: Recipe, start: Siamese) -> Recipe:
+    """The recipe with the shape of a trained twin, where it leaves that open."""
+    open_fields = [name for name in SHAPE if getattr(recipe, name) is None and name in start.recipe]
+    return recipe.but(**{name: start.recipe[name] for name in open_fields})
+
+
+def _encoder(recipe: Recipe, modality: Modality, start: Siamese | None) -> Encoder:
+    """The network, with the weights of the twin to start from."""
+    if start is None:
+        return encoders.build(recipe, modality)
+    encoder = encoders.build(recipe, modality, pretrained_config=start.origin.backbone or None)
+    try:
+        encoder.load_state_dict(safetensors.torch.load(start.weights()))
+    except RuntimeError as error:
+        shape = {name: start.recipe.get(name) for name in SHAPE}
+        raise RecipeError(
+            f"The twin to start from has another shape ({shape}) than the recipe asks for; leave these choices open. "
+            f"PyTorch says: {error}"
+        ) from None
+    return encoder
+
+
+def _modality(modality: Modality, recipe: Recipe, start: Siamese | None) -> Modality:
+    """How items are prepared: as the recipe says, or as a pretrained encoder wants them."""
     name = recipe.encoder or ""
+    if start is not None and start.origin.backbone:
+        return start.modality
     if name.startswith("pretrained:"):
-        own = encoders.pretrained_modality(name.removeprefix("pretrained:"))
-        return own, encoders.build(recipe, own)
-    if isinstance(modality, ImageModality):
-        assert recipe.size is not None
-        assert recipe.aspect is not None
-        channels = 3 if recipe.color else 1
-        modality = ImageModality(height=recipe.size, width=recipe.size, channels=channels, resize=recipe.aspect)
-    return modality, encoders.build(recipe, modality)
+        return encoders.pretrained_modality(name.removeprefix("pretrained:"))
+    if not isinstance(modality, ImageModality):
+        return modality
+    assert recipe.size is not None
+    assert recipe.aspect is not None
+    channels = 3 if recipe.color else 1
+    return ImageModality(height=recipe.size, width=recipe.size, channels=channels, resize=recipe.aspect)
 
 
 def _refuse_unknown(needs: frozenset[Knows], data: TrainingSet, recipe: Recipe) -> None:

@@ -13,6 +13,7 @@ import tempfile
 import threading
 import warnings
 from collections.abc import Callable, Iterator, Sequence
+from importlib.metadata import version
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -57,7 +58,7 @@ def train(
     Args:
         data: a collection, or what `gemel.read` takes.
         recipe: what was chosen; everything left open is chosen from the data.
-        start: a trained twin to start from; the new encoder must have its shape.
+        start: a trained twin to start from: its weights, and its shape where the recipe leaves it open.
         checkpoints: a folder that keeps the run's state, so that it can be resumed; a temporary one when None.
         resume: go on from the last checkpoint in `checkpoints`; the result equals that of the uninterrupted run.
         allow_bad: share of items that may be unreadable, 0 to 1.
@@ -76,17 +77,14 @@ def train(
     recipe = (recipe or Recipe()).but(**choices)
     data = data if isinstance(data, Collection) else read(data)
     with _folder(checkpoints) as folder:
-        begun = outset(data, resumed(folder, recipe) if resume else recipe, allow_bad=allow_bad)
-        return run(
-            begun, folder, start=start, resume=resume, callbacks=callbacks, logger=logger, progress=progress, say=say
-        )
+        begun = outset(data, resumed(folder, recipe) if resume else recipe, start=start, allow_bad=allow_bad)
+        return run(begun, folder, resume=resume, callbacks=callbacks, logger=logger, progress=progress, say=say)
 
 
 def run(
     begun: Outset,
     folder: Path,
     *,
-    start: Siamese | None = None,
     resume: bool = False,
     callbacks: Sequence[Callback] = (),
     logger: Any = False,
@@ -97,8 +95,6 @@ def run(
     for line in (*begun.notes, *begun.describe().splitlines()):
         say(line)
     (folder / "recipe.toml").write_text(begun.recipe.toml(), encoding="utf-8")
-    if start is not None:
-        _start_from(begun, start)
     fit(begun, folder, [Diagnose(say), *callbacks], logger=logger, progress=progress, resume=resume)
     return _calibrated(_twin(begun, folder), begun, say)
 
@@ -194,7 +190,8 @@ def _twin(begun: Outset, folder: Path) -> Siamese:
             measures=_watched(learner),
             data=begun.origin,
             identities=len(np.unique(known)),
-            versions={"torch": torch.__version__, "lightning": pl.__version__},
+            versions={"torch": torch.__version__, "lightning": version("lightning")},
+            backbone=getattr(learner.encoder.backbone, "config_json", {}),
         ),
     )
 
@@ -217,20 +214,6 @@ def _calibrated(twin: Siamese, begun: Outset, say: Callable[[str], None]) -> Sia
     except NotEnoughData as reason:
         say(f"The twin comes without a decision: {reason}")
         return twin
-
-
-def _start_from(begun: Outset, start: Siamese) -> None:
-    """Take over the weights of a trained twin."""
-    weights = safetensors.torch.load(start.weights())
-    try:
-        begun.learner.encoder.load_state_dict(weights)
-    except RuntimeError as error:
-        raise RecipeError(
-            "The twin to start from has another shape than the encoder of this recipe; use the recipe it was "
-            f"trained with ({start.recipe}). PyTorch says: {error}"
-        ) from None
-    if begun.learner.average is not None:
-        begun.learner.average.module.load_state_dict(weights)
 
 
 def resumed(folder: Path, recipe: Recipe) -> Recipe:

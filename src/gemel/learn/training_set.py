@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from gemel.errors import NotEnoughData
-from gemel.items import Collection, Labels, Modality, decode
+from gemel.items import Collection, Decoded, Labels, Modality
 from gemel.items.modality import Raws
 from gemel.learn.augment import Augment, turned
 from gemel.learn.batches import UNKNOWN, Batches, BatchPlan, IdentityBatches, PairBatches
@@ -35,7 +35,8 @@ class TrainingSet:
 
     Attributes:
         modality: prepares the raws; fitted on this split when it is the training split.
-        raws: [n, ...] decoded items.
+        raws: decoded items of all splits, shared between them.
+        place: [n] where each item of this split stands in `raws`.
         names: what each item is called in messages.
         content: [n] equal exactly where the decoded content is.
         identity, group, impostor_of: [n] codes, UNKNOWN (-1) where not known; identity and impostor_of share codes.
@@ -45,6 +46,7 @@ class TrainingSet:
 
     modality: Modality
     raws: Raws
+    place: Int[np.ndarray, " n"]
     names: Sequence[str]
     content: Int[np.ndarray, " n"]
     identity: Int[np.ndarray, " n"]
@@ -71,8 +73,12 @@ class TrainingSet:
 
     def prepared(self, rows: Int[np.ndarray, " b"], rng: np.random.Generator | None = None) -> dict[str, Tensor]:
         """Encoder inputs of the given items."""
-        arrays = self.modality.prepare(_picked(self.raws, rows), rng=rng).arrays
+        arrays = self.modality.prepare(_picked(self.raws, self.place[rows]), rng=rng).arrays
         return {name: torch.from_numpy(array) for name, array in arrays.items()}
+
+    def some(self, most: int) -> Raws:
+        """At most so many decoded items, evenly spread."""
+        return _picked(self.raws, self.place[:: max(1, len(self) // most)])
 
 
 def _picked(raws: Raws, rows: Int[np.ndarray, " b"]) -> Raws:
@@ -80,21 +86,26 @@ def _picked(raws: Raws, rows: Int[np.ndarray, " b"]) -> Raws:
     return raws[rows] if isinstance(raws, np.ndarray) else [raws[int(i)] for i in rows]
 
 
-def training_set(data: Collection, *, allow_bad: float, notes: list[str]) -> TrainingSet:
-    """Decode a collection; what could not be read is named in `notes`."""
-    decoded = decode(data, allow_bad=allow_bad)
-    if decoded.bad:
-        notes.append(decoded.summary())
-    data = data.take(decoded.good)
-    identity, impostor_of = _aligned(data.identity, data.impostor_of, len(data))
-    a, b, value, told = _explicit(data)
+def training_set(part: Collection, whole: Collection, decoded: Decoded) -> TrainingSet:
+    """What a split knows of its items.
+
+    Args:
+        part: the items of the split.
+        whole: what was split; every item could be decoded.
+        decoded: the items of `whole`.
+    """
+    order = np.argsort(whole.rows)
+    place = order[np.searchsorted(whole.rows, part.rows, sorter=order)]
+    identity, impostor_of = _aligned(part.identity, part.impostor_of, len(part))
+    a, b, value, told = _explicit(part)
     return TrainingSet(
-        modality=data.modality,
+        modality=part.modality,
         raws=decoded.raws,
-        names=[data.name(i) for i in range(len(data))],
-        content=decoded.content,
+        place=place,
+        names=[part.name(i) for i in range(len(part))],
+        content=decoded.content[place],
         identity=identity,
-        group=np.full(len(data), UNKNOWN) if data.group is None else data.group.codes.astype(np.int64),
+        group=np.full(len(part), UNKNOWN) if part.group is None else part.group.codes.astype(np.int64),
         impostor_of=impostor_of,
         a=a,
         b=b,

@@ -222,7 +222,7 @@ def _held_out(
 
 def _weighted(gaps: list[Float[np.ndarray, " r"]], weights: list[int]) -> Float[np.ndarray, " r"]:
     known = [gap * weight for gap, weight in zip(gaps, weights, strict=True) if weight]
-    return np.sum(known, axis=0) / sum(weights) if known else np.zeros(1)
+    return np.sum(known, axis=0) / sum(weights) if known else np.zeros(len(gaps[0]) if gaps else 1)
 
 
 def _folds(known: Judged, rng: np.random.Generator) -> Int[np.ndarray, " g"]:

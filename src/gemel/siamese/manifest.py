@@ -68,6 +68,7 @@ class Origin:
         trained_on: what the training data was: origin, items, identities, fingerprint.
         versions: library → version.
         created: when it was trained, ISO 8601.
+        backbone: configuration of a pretrained backbone, so that training can go on without its folder.
     """
 
     encoder: str = ""
@@ -76,6 +77,7 @@ class Origin:
     trained_on: dict[str, Any] = field(default_factory=dict)
     versions: dict[str, str] = field(default_factory=dict)
     created: str = ""
+    backbone: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True)

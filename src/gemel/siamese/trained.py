@@ -28,6 +28,7 @@ class Trained:
         data: what the data is called.
         identities: how many the training items had; None: not known.
         versions: library → version, beside those of gemel's own half.
+        backbone: configuration of a pretrained backbone; empty for other encoders.
     """
 
     recipe: Mapping[str, Any] = field(default_factory=dict)
@@ -38,6 +39,7 @@ class Trained:
     data: str = ""
     identities: int | None = None
     versions: Mapping[str, str] = field(default_factory=dict)
+    backbone: Mapping[str, Any] = field(default_factory=dict)
 
     def origin(self) -> Origin:
         """For the manifest, dated now."""
@@ -54,6 +56,7 @@ class Trained:
             trained_on={name: value for name, value in trained_on.items() if value not in (None, "")},
             versions={"python": platform.python_version(), "numpy": np.__version__, **self.versions},
             created=datetime.now(UTC).isoformat(timespec="seconds"),
+            backbone=dict(self.backbone),
         )
 
 
