@@ -126,9 +126,8 @@ def main() -> None:
             scores.append(100 * found.official.accuracy)
             print(f"{row or ''} seed {seed}: {found}; {seconds / 60:.1f} min", flush=True)
         if len(scores) > 1:
-            print(
-                f"official runs, mean of {len(scores)} seeds: {statistics.mean(scores):.2f} % (sd {statistics.stdev(scores):.2f})"
-            )
+            mean, spread = statistics.mean(scores), statistics.stdev(scores)
+            print(f"official runs, mean of {len(scores)} seeds: {mean:.2f} % (sd {spread:.2f})")
 
 
 if __name__ == "__main__":

@@ -61,7 +61,7 @@ class Recipe:
     items: Annotated[int | None, "items of each identity in a batch"] = None
     groups: Annotated[int, "groups that a batch is drawn from, for harder negatives; 0: all of them"] = 0
     batch_pairs: Annotated[int | None, "explicit pairs in a batch"] = None
-    balance: Annotated[bool, "draw same and different pairs equally often, however rare one of them is"] = True
+    balance: Annotated[bool, "draw and weigh same and different pairs equally, however rare one of them is"] = True
     rotations: Annotated[bool, "quarter turns of an identity count as new identities"] = False
 
     # what may change without changing the identity
