@@ -20,7 +20,7 @@ import gemel
 from datasets import unpacked
 from gemel import distances
 from gemel.items import Collection
-from gemel.measure import accuracy, best_accuracy, verification_of
+from gemel.measure import Interval, accuracy, best_accuracy, verification_of
 from gemel.recipe import Recipe
 
 if TYPE_CHECKING:
@@ -88,7 +88,14 @@ def report(name: str, distance: Float[np.ndarray, " n"], pairs: Pairs) -> None:
     print(f"{name}: accuracy {100 * folds.mean():.2f} ± {100 * error:.2f} % (standard error of ten folds)")
     codes = {name: code for code, name in enumerate(sorted(pairs.people(range(FOLDS))))}
     a, b = (np.array([codes[n.rpartition("_")[0]] for n in ends]) for ends in (pairs.a, pairs.b))
-    print(f"  {verification_of(distance, pairs.same, a, b)}", flush=True)
+    found = verification_of(distance, pairs.same, a, b)
+    print(f"  AUC {found.auc:.4f}, EER {100 * found.eer:.2f} % {_interval(found.eer_interval)}")
+    for point in found.at_fmr:
+        print(f"  FNMR at FMR {point.fmr:g}: {100 * point.fnmr:.2f} % {_interval(point.interval)}", flush=True)
+
+
+def _interval(interval: Interval) -> str:
+    return f"[{100 * interval.low:.2f}, {100 * interval.high:.2f}]"
 
 
 def main() -> None:
@@ -107,7 +114,10 @@ def main() -> None:
         names = np.array([data.identity.names[code] not in unseen for code in data.identity.codes])
         begin = time.perf_counter()
         twin = gemel.train(data.take(names), RECIPE, steps=options.steps, seed=options.seed, progress=False)
-        print(f"trained on {names.sum()} images in {(time.perf_counter() - begin) / 60:.1f} min", flush=True)
+        print(
+            f"trained on {names.sum()} images in {(time.perf_counter() - begin) / 60:.1f} min; {twin.measures}",
+            flush=True,
+        )
         tested = np.isin(pairs.fold, half)
         distance[tested] = apart(twin.embed(data).vectors, data, pairs, twin.method.distance)[tested]
     report("gemel", distance, pairs)

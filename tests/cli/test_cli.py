@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
-import shutil
+import random
 import struct
+import subprocess
+import sys
+import time
 import zlib
 from pathlib import Path
 
@@ -155,11 +158,30 @@ class TestBadInput:
         self.refused(gemel("verify", model, tmp_path / "bomb.png", pictures / "p000" / "0000.png"), "more pixels than")
 
 
-def test_resume_goes_on_where_it_stopped(gemel: Shell, pictures: Path, model: Path, tmp_path: Path) -> None:
+def test_a_killed_training_resumes_to_the_same_model(pictures: Path, model: Path, tmp_path: Path) -> None:
+    """kill -9 after some checkpoint; the resumed model equals the uninterrupted one, byte for byte."""
+    recipe = tmp_path / "long.toml"
+    recipe.write_text((model.parent / "quick.toml").read_text("utf-8").replace("steps = 40", "steps = 400"), "utf-8")
+    words = [sys.executable, "-m", "gemel", "train", str(pictures), "--recipe", str(recipe), "--out"]
+    subprocess.run([*words, str(tmp_path / "whole.gemel")], check=True, capture_output=True)
+    killed = subprocess.Popen([*words, str(tmp_path / "parts.gemel")], stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    checkpoint = tmp_path / "parts.gemel.training" / "last.ckpt"
+    while not checkpoint.exists() and killed.poll() is None:
+        time.sleep(0.01)
+    time.sleep(random.Random().random() / 2)
+    killed.kill()
+    killed.communicate()
+    assert not (tmp_path / "parts.gemel").exists()
+    subprocess.run([*words, str(tmp_path / "parts.gemel"), "--resume"], check=True, capture_output=True)
+    whole, parts = (tmp_path / f"{name}.gemel" for name in ("whole", "parts"))
+    assert (whole / "encoder.onnx").read_bytes() == (parts / "encoder.onnx").read_bytes()
+    assert (whole / "weights.safetensors").read_bytes() == (parts / "weights.safetensors").read_bytes()
+
+
+def test_there_may_be_nothing_to_resume(gemel: Shell, pictures: Path, tmp_path: Path) -> None:
     ran = gemel("train", pictures, "--out", tmp_path / "x.gemel", "--resume")
     assert ran.code == 2
     assert "nothing to resume" in ran.err
-    shutil.rmtree(tmp_path / "x.gemel.training", ignore_errors=True)
 
 
 @pytest.mark.parametrize("command", ["train", "evaluate", "calibrate", "verify", "embed", "info", "demo"])

@@ -17,7 +17,12 @@ from gemel.recipe import CHOICES, described
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object instead of words.")]
 Model = Annotated[str, typer.Argument(help="A model folder, as `gemel train --out` wrote it.", metavar="MODEL")]
 Data = Annotated[
-    str, typer.Argument(help="A folder per identity, a table, or pairs: see `gemel train --help`.", metavar="DATA")
+    str,
+    typer.Argument(
+        help="A folder with a folder per identity; a table (CSV, TSV, Parquet, JSONL) of items, pairs or triplets; "
+        "an .npz file of vectors.",
+        metavar="DATA",
+    ),
 ]
 Threads = Annotated[Optional[int], typer.Option(help="Threads of the encoder; all cores when not given.")]
 
@@ -25,10 +30,15 @@ READING: dict[str, tuple[Any, Any, str]] = {
     "grouped": (bool, False, "The first level of the folder holds groups: GROUP/IDENTITY/FILE."),
     "impostors": (Optional[str], None, "Suffix of folders that hold forgeries of an identity, such as _forg."),
     "pairs": (Optional[str], None, "A table of pairs whose sides are ids of DATA."),
+    "id": (Optional[str], None, "Column that holds the item's id."),
     "image": (Optional[str], None, "Column that holds the picture's path."),
     "identity": (Optional[str], None, "Column that holds the identity."),
     "group": (Optional[str], None, "Column that holds the group."),
-    "id": (Optional[str], None, "Column that holds the item's id."),
+    "split": (Optional[str], None, "Column that says train, stop, calibrate or test."),
+    "impostor_of": (Optional[str], None, "Column that holds the identity an item pretends to be."),
+    "duplicate_of": (Optional[str], None, "Column that holds the id of an item that is the same."),
+    "same": (Optional[str], None, "Column of pairs that says whether they are the same."),
+    "score": (Optional[str], None, "Column of pairs that says how similar they are."),
     "allow_bad": (float, 0.01, "Share of items that may be unreadable, 0 to 1."),
 }
 """How DATA is read: name → type, default, help. Passed on to `gemel.read`, `allow_bad` excepted."""
@@ -54,7 +64,7 @@ def recipe_flags() -> list[inspect.Parameter]:
     for name, (kind, default, text) in described().items():
         allowed = CHOICES.get(name)
         typed: Any = Literal[allowed] if allowed else kind
-        shown = text if default is None else f"{text} [default: {default}]"
+        shown = text if default is None else f"{text} (default: {default})"
         flags.append(_flag(name, Optional[typed], None, shown, panel="Recipe: all chosen from the data unless given"))
     return flags
 

@@ -25,7 +25,7 @@ def train(
     out: Annotated[Path, typer.Option(help="The model folder to write: NAME.gemel.")],
     recipe: Annotated[Optional[Path], typer.Option(help="A TOML file of recipe fields; flags win over it.")] = None,
     start: Annotated[Optional[str], typer.Option("--from", help="A trained twin to start from.")] = None,
-    resume: Annotated[bool, typer.Option(help="Go on with the interrupted run of OUT.")] = False,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on with the interrupted run of OUT.")] = False,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Say what would be trained, in what time; train nothing.")
     ] = False,

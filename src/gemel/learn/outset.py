@@ -269,7 +269,7 @@ def _refuse_unknown(needs: frozenset[Knows], data: TrainingSet, recipe: Recipe) 
 def _watched(data: TrainingSet, recipe: Recipe) -> HeldOut | None:
     """The pairs on which training is watched; None where there is nothing to tell apart."""
     if (data.identity != UNKNOWN).any():
-        a, b, same = pairs_of(data.identity, limit=HELD_OUT_PAIRS, seed=recipe.seed)
+        a, b, same = pairs_of(data.identity, limit=HELD_OUT_PAIRS, seed=recipe.seed, impostor_of=data.impostor_of)
     else:
         a, b, same = data.a[:HELD_OUT_PAIRS], data.b[:HELD_OUT_PAIRS], data.value[:HELD_OUT_PAIRS] > 0.5
     if not same.any() or same.all():

@@ -37,9 +37,7 @@ def _given(**choices: float | None) -> dict[str, Any]:
 _BUILDERS: dict[str, Callable[[Distance, Recipe], Loss]] = {
     "supcon": lambda kernel, recipe: SupCon(kernel, **_given(temperature=recipe.temperature)),
     "infonce": lambda kernel, recipe: InfoNCE(kernel, **_given(temperature=recipe.temperature)),
-    "contrastive": lambda kernel, recipe: Contrastive(
-        kernel, balanced=recipe.balance, **_given(margin=recipe.margin)
-    ),
+    "contrastive": lambda kernel, recipe: Contrastive(kernel, balanced=recipe.balance, **_given(margin=recipe.margin)),
     "triplet": lambda kernel, recipe: Triplet(
         kernel, miner=recipe.miner, soft=recipe.soft, **_given(margin=recipe.margin)
     ),
