@@ -75,9 +75,8 @@ def main() -> None:
             distance = twin.metric.paired(vectors[judged.a], vectors[judged.b])
             assert judged.same is not None
             found = verification_of(distance, judged.same, rests_on[judged.a], rests_on[judged.b])
-            print(
-                f"{'balanced' if balance else 'as they come'}: EER {found.eer:.4f} {found.eer_interval}, AUC {found.auc:.4f}"
-            )
+            name = "balanced" if balance else "as they come"
+            print(f"{name}: EER {found.eer:.4f} {found.eer_interval}, AUC {found.auc:.4f}")
             assert twin.decision is not None
             probability = twin.decision.probability(distance)
             print(f"  at the true prior {PRIOR:.4f}: said {probability.mean():.4f} on average")

@@ -61,6 +61,15 @@ def test_an_fmr_that_the_data_cannot_support_is_refused(gemel: Shell, model: Pat
     assert "identities" in ran.err
 
 
+def test_verify_imports_nothing_heavy(model: Path, pictures: Path) -> None:
+    files = sorted((pictures / "p003").iterdir())[:2]
+    words = [sys.executable, "-X", "importtime", "-m", "gemel", "verify", str(model), *map(str, files)]
+    ran = subprocess.run(words, check=False, capture_output=True, text=True)
+    imported = {line.rpartition("|")[2].strip().partition(".")[0] for line in ran.stderr.splitlines()}
+    assert "onnxruntime" in imported
+    assert not imported & {"torch", "lightning", "scipy", "sklearn", "pyarrow", "pandas", "pydantic", "matplotlib"}
+
+
 def test_evaluate_embed_info_and_calibrate(gemel: Shell, model: Path, tmp_path: Path) -> None:
     others = write(tmp_path / "others", identities=30, items=5, seed=9)
     found = json.loads(gemel("evaluate", model, others, "--report", tmp_path / "r.html", "--json").out)
