@@ -33,6 +33,7 @@ def demo(
     require("sklearn", extra="train", purpose="run the demo")
     require("matplotlib", extra="train", purpose="run the demo")
     from gemel.cli.demo import digits, letters
+    from gemel.siamese import Siamese
 
     folder.mkdir(parents=True, exist_ok=True)
     note("1. Printed letters, drawn from the typefaces inside matplotlib")
@@ -48,14 +49,14 @@ def demo(
     found = digits.read_from_examples(model, enrolments)
     note(found.words())
 
-    note("4. Are these two letters the same? A verdict under the letters' own decision")
-    for a, b in letters.questions(folder / "letters"):
+    note("4. Two letters that training never saw, under the letters' own decision")
+    for a, b in letters.questions(folder / "letters", Siamese.load(model)):
         _gemel("verify", model, a, b, may=(0, 1))
 
-    note("\n5. Two handwritten digits: first a decision for handwriting, from the digits 0 to 4")
-    note("   A decision belongs to what it was fitted on: handwriting varies more than print, so the letters'")
-    note("   threshold would call most equal digits different. It is judged on the digits 5 to 9.")
+    note("\n5. Handwriting varies more than print: what the letters' decision costs on the digits 5 to 9")
     some, others = digits.write(folder / "digits")
+    _gemel("evaluate", model, others)
+    note("\n6. So it gets a decision of its own, from the digits 0 to 4, judged on 5 to 9 again")
     tuned = folder / "digits.gemel"
     _gemel("calibrate", model, some, "--out", tuned)
     _gemel("evaluate", tuned, others, "--report", folder / "digits.report.html")

@@ -12,6 +12,8 @@ from pathlib import Path
 
 from PIL import Image, ImageDraw, ImageFont
 
+from gemel.siamese import Siamese
+
 FAMILIES = ("DejaVuSans", "DejaVuSansMono", "DejaVuSerif", "STIXGeneral")
 FEWEST = 6
 """A letter is drawn when at least so many typefaces contain it."""
@@ -80,7 +82,12 @@ def _picture(letter: str, face: ImageFont.FreeTypeFont) -> Image.Image:
     return picture if side == SIDE else picture.resize((SIDE, SIDE), Image.Resampling.LANCZOS)
 
 
-def questions(folder: Path) -> list[tuple[Path, Path]]:
-    """A same pair and a different pair of letters."""
-    r, n = folder / "U+0052", folder / "U+004E"
-    return [(r / "DejaVuSans.png", r / "STIXGeneralItalic.png"), (r / "DejaVuSans.png", n / "STIXGeneral.png")]
+def questions(folder: Path, twin: Siamese) -> list[tuple[Path, Path]]:
+    """A same pair and a different pair of letters that training never saw, in two typefaces."""
+    unseen: list[list[Path]] = []
+    for own in sorted(folder.iterdir()):
+        files = sorted(own.iterdir())
+        if len(unseen) < 2 and not twin.seen.in_training(twin.embed(files).content).any():
+            unseen.append(files)
+    one, other = unseen
+    return [(one[0], one[-1]), (one[0], other[-1])]
