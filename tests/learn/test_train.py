@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,7 @@ from gemel.learn.outset import outset
 from gemel.learn.train import fit, resumed, train
 from gemel.recipe import Recipe
 from tests.learn.patterns import QUICK, collection, patterns
+from tests.learn.test_pretrained import folder_of
 
 
 class StopAt(pl.Callback):
@@ -179,3 +181,22 @@ def test_another_recipe_cannot_resume(tmp_path: Path) -> None:
     (tmp_path / "last.ckpt").touch()
     with pytest.raises(RecipeError, match="dim cannot change"):
         resumed(tmp_path, QUICK.but(dim=99))
+
+
+def test_a_pretrained_encoder_is_tuned_saved_and_gone_on_from_without_its_folder(tmp_path: Path) -> None:
+    folder = folder_of("vit", tmp_path / "vit")
+    recipe = Recipe(encoder=f"pretrained:{folder}", tune="warmup", warmup=0.5, steps=8, dim=8, identities=6, lr=1e-3)
+    begun = outset(collection(), recipe)
+    backbone = begun.learner.encoder.backbone
+    before = {name: x.clone() for name, x in backbone.state_dict().items()}
+    assert backbone.frozen
+    fit(begun, tmp_path / "run", progress=False)
+    assert not backbone.frozen
+    assert any(not torch.equal(x, before[name]) for name, x in backbone.state_dict().items())
+
+    twin = train(collection(), recipe, progress=False)
+    saved = gemel.Siamese.load(twin.save(tmp_path / "vit.gemel"))
+    shutil.rmtree(folder)
+    again = train(collection(), Recipe(steps=1, lr=1e-12, average=0.0), start=saved, progress=False)
+    images = list(patterns(3, 3, seed=5)[0])
+    np.testing.assert_allclose(again.embed(images).vectors, twin.embed(images).vectors, atol=1e-4)

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Optional
 import typer
 
 from gemel.cli.options import AsJson, Data, Model, Threads, reading, reading_flags, with_options
-from gemel.cli.output import answer
+from gemel.cli.output import answer, progress
 
 
 @with_options(reading_flags)
@@ -37,7 +37,10 @@ def calibrate(
 
     twin = Siamese.load(model, threads=threads)
     collection = read(data, **reading(more))
-    calibrated = twin.calibrate(collection, prior=prior, seed=seed, allow_overlap=overlap, allow_bad=more["allow_bad"])
+    with progress("embedding") as bar:
+        calibrated = twin.calibrate(
+            collection, prior=prior, seed=seed, allow_overlap=overlap, allow_bad=more["allow_bad"], progress=bar
+        )
     target = Path(model) if out is None else out
     calibrated.save(target)
     answer(f"{calibrated.describe()}\nModel:  {target}", {"model": str(target), **calibrated.json()}, as_json=as_json)

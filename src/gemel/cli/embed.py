@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from gemel.cli.options import AsJson, Data, Model, Threads, reading, reading_flags, with_options
-from gemel.cli.output import answer, note
+from gemel.cli.output import answer, note, progress
 from gemel.errors import DataError, TooManyBad, require
 
 if TYPE_CHECKING:
@@ -35,7 +35,8 @@ def embed(
 
     twin = Siamese.load(model, threads=threads)
     collection = read(data, **reading(more))
-    found = twin.embed(collection)
+    with progress("embedding") as bar:
+        found = twin.embed(collection, progress=bar)
     for bad in found.bad:
         note(f"left out: {bad.name}: {bad.reason}")
     if len(found.bad) > more["allow_bad"] * len(collection):

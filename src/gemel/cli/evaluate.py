@@ -8,7 +8,7 @@ from typing import Annotated, Any, Optional
 import typer
 
 from gemel.cli.options import AsJson, Data, Model, Threads, reading, reading_flags, with_options
-from gemel.cli.output import answer
+from gemel.cli.output import answer, progress
 
 
 @with_options(reading_flags)
@@ -33,7 +33,8 @@ def evaluate(
 
     twin = Siamese.load(model, threads=threads)
     collection = read(data, **reading(more))
-    found = measure(twin, collection, allow_bad=more["allow_bad"])
+    with progress("embedding") as bar:
+        found = measure(twin, collection, allow_bad=more["allow_bad"], progress=bar)
     if report is not None:
         from gemel.report import write_report
 

@@ -4,7 +4,12 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
+
+Progress = Callable[[int, int], None]
+"""Called with (items done, items in all)."""
 
 
 def answer(words: str, values: dict[str, Any], *, as_json: bool) -> None:
@@ -15,3 +20,17 @@ def answer(words: str, values: dict[str, Any], *, as_json: bool) -> None:
 def note(sentence: str) -> None:
     """A sentence beside the result."""
     print(sentence, file=sys.stderr, flush=True)
+
+
+@contextmanager
+def progress(what: str) -> Iterator[Progress | None]:
+    """A bar on standard error while something long runs; nothing where nobody watches."""
+    if not sys.stderr.isatty():
+        yield None
+        return
+    from rich.console import Console
+    from rich.progress import Progress as Bar
+
+    with Bar(console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task(what)
+        yield lambda done, total: bar.update(task, completed=done, total=total)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Optional
 import typer
 
 from gemel.cli.options import AsJson, Data, choices, reading, reading_flags, recipe_flags, with_options
-from gemel.cli.output import answer, note
+from gemel.cli.output import answer, note, progress
 from gemel.errors import DataError, RecipeError, require
 from gemel.recipe import Recipe
 
@@ -58,7 +58,9 @@ def train(
     if resume:
         plan = resumed(running, plan)
     before = None if start is None else Siamese.load(start)
-    begun = outset(read(data, **reading(more)), plan, start=before, allow_bad=more["allow_bad"], measure=dry_run)
+    collection = read(data, **reading(more))
+    with progress("decoding") as bar:
+        begun = outset(collection, plan, start=before, allow_bad=more["allow_bad"], measure=dry_run, progress=bar)
     if dry_run:
         words = "\n".join([*begun.notes, begun.describe(), "", begun.recipe.toml()])
         answer(words, {"recipe": begun.recipe.chosen(), "notes": list(begun.notes)}, as_json=as_json)

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -98,6 +98,7 @@ def outset(
     start: Siamese | None = None,
     allow_bad: float = 0.01,
     measure: bool = False,
+    progress: Callable[[int, int], None] | None = None,
 ) -> Outset:
     """Decide everything that comes before the first step.
 
@@ -107,6 +108,7 @@ def outset(
         start: a trained twin to go on from: its shape is taken where the recipe leaves it open, and its weights.
         allow_bad: share of items that may be unreadable, 0 to 1.
         measure: time a few steps, although the budget does not need it.
+        progress: called with (items decoded, items in all).
 
     Raises:
         NotEnoughData: nothing can be learned from the data.
@@ -118,7 +120,7 @@ def outset(
     usable, notes = _usable(data)
     recipe = choose(recipe if start is None else _shaped(recipe, start), _facts(usable, device))
     usable = usable.with_(modality=_modality(usable.modality, recipe, start))
-    decoded = decode(usable, allow_bad=allow_bad)
+    decoded = decode(usable, allow_bad=allow_bad, progress=progress)
     usable = usable.take(decoded.good)
     parts = _parts(usable, recipe, decoded.content)
     train = training_set(parts.train, usable, decoded)
