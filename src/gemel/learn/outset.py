@@ -7,35 +7,28 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import safetensors.torch
 import torch
 
 from gemel.errors import NotEnoughData, RecipeError
-from gemel.items import Collection, ImageModality, Modality, decode, split
-from gemel.items.probe import probe
+from gemel.items import UNKNOWN, Collection, ImageModality, Modality, decode
 from gemel.learn import encoders, losses
 from gemel.learn.augment import Augment
-from gemel.learn.batches import UNKNOWN
 from gemel.learn.encoders import Encoder
+from gemel.learn.facts import device_here, facts_of
 from gemel.learn.learner import HeldOut, Learner, rehearse
 from gemel.learn.losses import Knows
+from gemel.learn.parts import parts_of, usable_of
 from gemel.learn.training_set import Steps, TrainingSet, batches_of, training_set
 from gemel.measure import pairs_of
-from gemel.recipe import Facts, Recipe, choose
+from gemel.recipe import Recipe, choose
 from gemel.siamese import Siamese
-
-if TYPE_CHECKING:
-    from jaxtyping import Int
 
 HELD_OUT_PAIRS = 20_000
 """At most so many pairs are watched during training."""
-FEWEST_HELD_OUT = 5
-"""Identities that stopping and calibrating each need."""
-SAMPLE = 64
-"""Images looked at to choose size and colour."""
 SHAPE = ("encoder", "width", "depth", "dim", "norm", "distance", "size", "color", "aspect")
 """Choices that decide which weights a network has and what it takes."""
 FIT = 10_000
@@ -54,6 +47,7 @@ class Outset:
         calibrating: what the decision will be fitted on; None when nothing could be held out.
         device: cpu, cuda or mps.
         origin: where the data came from.
+        chosen: the choices that were left open, and what they became.
         notes: what reading and splitting had to say.
         seconds_per_step: measured on this machine; None unless it was asked for or needed.
     """
@@ -65,6 +59,7 @@ class Outset:
     calibrating: Collection | None
     device: str
     origin: str
+    chosen: dict[str, Any]
     notes: tuple[str, ...]
     seconds_per_step: float | None = None
 
@@ -78,6 +73,7 @@ class Outset:
             f"{_held(learner.held_out)} to stop, {_size(self.calibrating)} to calibrate",
             f"{recipe.encoder} encoder, {weights:,} weights, {recipe.dim} dimensions, {recipe.distance} distance",
             f"{recipe.loss} loss, batches of {rows}, {recipe.steps} steps on {self.device} in {recipe.precision}",
+            f"chosen from the data: {', '.join(f'{name} = {value}' for name, value in self.chosen.items())}",
         ]
         if self.seconds_per_step is not None:
             assert recipe.steps is not None
@@ -114,15 +110,15 @@ def outset(
         NotEnoughData: nothing can be learned from the data.
         RecipeError: a choice does not fit the data, or the loss needs what the data does not know.
     """
-    device = _device()
+    asked, device = recipe, device_here()
     if device == "cpu" and recipe.precision == "fp16":
         raise RecipeError("precision = 'fp16' needs a GPU; on a CPU use bf16 or fp32.")
-    usable, notes = _usable(data)
-    recipe = choose(recipe if start is None else _shaped(recipe, start), _facts(usable, device))
+    usable, notes = usable_of(data)
+    recipe = choose(recipe if start is None else _shaped(recipe, start), facts_of(usable, device))
     usable = usable.with_(modality=_modality(usable.modality, recipe, start))
     decoded = decode(usable, allow_bad=allow_bad, progress=progress)
     usable = usable.take(decoded.good)
-    parts = _parts(usable, recipe, decoded.content)
+    parts = parts_of(usable, recipe, decoded.content)
     train = training_set(parts.train, usable, decoded)
     modality = usable.modality.fit(train.some(FIT))
     train = replace(train, modality=modality)
@@ -140,86 +136,8 @@ def outset(
     learner.recipe, steps.total = recipe, recipe.steps or 1
     calibrating = None if parts.calibrate is None else parts.calibrate.with_(modality=modality)
     said = (*data.notes, *notes, *parts.notes, decoded.summary())
-    return Outset(learner, recipe, modality, train, calibrating, device, data.origin, said, seconds)
-
-
-def _usable(data: Collection) -> tuple[Collection, tuple[str, ...]]:
-    """Everything but what the data gives to its test split, and what there is to say of given splits."""
-    if data.split is None:
-        return data, ()
-    given = split(data)
-    if "train" not in given:
-        raise NotEnoughData(f"{data.origin} brings the splits {', '.join(given)}, and none of them is train.")
-    codes = [code for code, name in enumerate(data.split.names) if name in ("train", "stop", "calibrate")]
-    return data.take(np.isin(data.split.codes, codes)), given.notes
-
-
-@dataclass(frozen=True)
-class _Parts:
-    train: Collection
-    stop: Collection | None
-    calibrate: Collection | None
-    notes: tuple[str, ...] = ()
-
-
-def _parts(data: Collection, recipe: Recipe, content: Int[np.ndarray, " n"]) -> _Parts:
-    """Training, stopping and calibrating items: as given, or held out; exact duplicates stay together."""
-    given: dict[str, Collection] = {"train": data} if data.split is None else dict(split(data))
-    missing = [name for name in ("stop", "calibrate") if name not in given]
-    count = _identities(given["train"])
-    share = max(recipe.holdout / 2, FEWEST_HELD_OUT / max(1, count))
-    notes: tuple[str, ...] = ()
-    if missing and recipe.holdout and recipe.protocol == "open" and share * len(missing) > 0.5:
-        notes = (
-            f"{count} identities with two or more items are too few to hold {FEWEST_HELD_OUT} out for each of "
-            f"{' and '.join(missing)}: nothing is held out, and the twin comes without a decision. "
-            "Calibrate it on other data: gemel calibrate MODEL DATA.",
-        )
-    elif missing and recipe.holdout:
-        shares = {"train": 1 - share * len(missing)} | dict.fromkeys(missing, share)
-        made = split(data, protocol=recipe.protocol, shares=shares, seed=recipe.seed, content=content)
-        given, notes = dict(made), made.notes
-    return _Parts(given["train"], given.get("stop"), given.get("calibrate"), notes)
-
-
-def _identities(data: Collection) -> int:
-    """Identities with at least two items; for pair data, items are counted in pairs."""
-    if data.identity is None:
-        return 0 if data.pairs is None else len(data.pairs)
-    codes = data.identity.codes
-    return int((np.bincount(codes[codes != UNKNOWN]) >= 2).sum())
-
-
-def _facts(train: Collection, device: str) -> Facts:
-    codes = np.zeros(0, int) if train.identity is None else train.identity.codes
-    counts = np.bincount(codes[codes != UNKNOWN]) if len(codes) else np.zeros(0, int)
-    several = counts[counts >= 2]
-    explicit = train.pairs if train.pairs is not None else train.triplets
-    side, color = _look(train)
-    return Facts(
-        modality=train.modality.name,
-        items=len(train),
-        identities=len(several),
-        most_items=int(np.median(several)) if len(several) else 2,
-        singletons=int((counts == 1).sum()),
-        pairs=0 if explicit is None else len(explicit),
-        graded=train.pairs is not None and train.pairs.score is not None,
-        side=side,
-        color=color,
-        device=device,
-        fast_bf16=_fast_bf16(device),
-    )
-
-
-def _look(train: Collection) -> tuple[int, bool]:
-    """Median longer side of some images, and whether any has colour."""
-    if train.modality.name != "image" or not len(train):
-        return 0, False
-    some = np.linspace(0, len(train) - 1, min(SAMPLE, len(train))).astype(int)
-    seen = [found for i in some if (found := probe(train.source(int(i)))) is not None]
-    if not seen:
-        return 0, False
-    return int(np.median([max(p.height, p.width) for p in seen])), any(p.color for p in seen)
+    chosen = {name: value for name, value in recipe.chosen().items() if getattr(asked, name) is None}
+    return Outset(learner, recipe, modality, train, calibrating, device, data.origin, chosen, said, seconds)
 
 
 def _shaped(recipe: Recipe, start: Siamese) -> Recipe:
@@ -297,19 +215,6 @@ def _budget(recipe: Recipe, items: int, rows: int, seconds: float | None) -> Rec
 
 def _seconds(learner: Learner, recipe: Recipe) -> float:
     return rehearse(learner, autocast={"bf16": torch.bfloat16, "fp16": torch.float16}.get(recipe.precision or ""))
-
-
-def _device() -> str:
-    if torch.cuda.is_available():
-        return "cuda"
-    return "mps" if torch.backends.mps.is_available() else "cpu"
-
-
-def _fast_bf16(device: str) -> bool:
-    if device == "cuda":
-        return torch.cuda.is_bf16_supported()
-    cpu: Any = torch.cpu
-    return device == "cpu" and (cpu._is_avx512_bf16_supported() or cpu._is_amx_tile_supported())
 
 
 def _held(held_out: HeldOut | None) -> str:

@@ -1,0 +1,60 @@
+"""What the choices of a recipe depend on: counts of the data, a look at some images, and the device."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import torch
+
+from gemel.items import UNKNOWN, Collection
+from gemel.items.probe import probe
+from gemel.recipe import Facts
+
+SAMPLE = 64
+"""Images looked at to choose size and colour."""
+
+
+def facts_of(train: Collection, device: str) -> Facts:
+    codes = np.zeros(0, int) if train.identity is None else train.identity.codes
+    counts = np.bincount(codes[codes != UNKNOWN]) if len(codes) else np.zeros(0, int)
+    several = counts[counts >= 2]
+    explicit = train.pairs if train.pairs is not None else train.triplets
+    side, color = _look(train)
+    return Facts(
+        modality=train.modality.name,
+        items=len(train),
+        identities=len(several),
+        most_items=int(np.median(several)) if len(several) else 2,
+        singletons=int((counts == 1).sum()),
+        pairs=0 if explicit is None else len(explicit),
+        graded=train.pairs is not None and train.pairs.score is not None,
+        side=side,
+        color=color,
+        device=device,
+        fast_bf16=_fast_bf16(device),
+    )
+
+
+def _look(train: Collection) -> tuple[int, bool]:
+    """Median longer side of some images, and whether any has colour."""
+    if train.modality.name != "image" or not len(train):
+        return 0, False
+    some = np.linspace(0, len(train) - 1, min(SAMPLE, len(train))).astype(int)
+    seen = [found for i in some if (found := probe(train.source(int(i)))) is not None]
+    if not seen:
+        return 0, False
+    return int(np.median([max(p.height, p.width) for p in seen])), any(p.color for p in seen)
+
+
+def device_here() -> str:
+    if torch.cuda.is_available():
+        return "cuda"
+    return "mps" if torch.backends.mps.is_available() else "cpu"
+
+
+def _fast_bf16(device: str) -> bool:
+    if device == "cuda":
+        return torch.cuda.is_bf16_supported()
+    cpu: Any = torch.cpu
+    return device == "cpu" and (cpu._is_avx512_bf16_supported() or cpu._is_amx_tile_supported())
