@@ -6,7 +6,8 @@ identical rows and for zero vectors.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol, runtime_checkable
+import math
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
@@ -18,23 +19,39 @@ if TYPE_CHECKING:
     from jaxtyping import Float
 
 
-@runtime_checkable
-class Distance(Protocol):
+class Distance:
     """How far apart two embeddings are, as tensors."""
 
     name: str
 
     def paired(self, a: Float[Tensor, "n d"], b: Float[Tensor, "n d"]) -> Float[Tensor, " n"]:
         """Row i against row i; exact at zero."""
-        ...
+        raise NotImplementedError
+
+    def ready(
+        self, a: Float[Tensor, "n d"], b: Float[Tensor, "m d"]
+    ) -> tuple[Float[Tensor, "n d"], Float[Tensor, "m d"]]:
+        """Both sides as `apart` wants them: what has to be done only once for a whole batch."""
+        raise NotImplementedError
+
+    def apart(self, a: Float[Tensor, "n d"], b: Float[Tensor, "m d"]) -> Float[Tensor, "n m"]:
+        """Every row of a ready side, or of some of its rows, against every row of the other."""
+        raise NotImplementedError
 
     def matrix(self, a: Float[Tensor, "n d"], b: Float[Tensor, "m d"]) -> Float[Tensor, "n m"]:
         """Every row against every row."""
-        ...
+        return self.apart(*self.ready(a, b))
 
     def typical(self, dim: int) -> float:
-        """The distance of two random unit-length embeddings: the unit of margins and temperatures."""
-        ...
+        """The distance of two random unit-length embeddings: the unit of margins and temperatures.
+
+        Where it is not 1, the distance is homogeneous: embeddings half as long are half as far apart.
+        """
+        return distances.distance(self.name).typical(dim)
+
+    def chord(self, apart: Float[Tensor, "..."]) -> Float[Tensor, "..."]:
+        """The straight line, 0 to 2, between unit-length embeddings from their distance in typical ones."""
+        return apart * math.sqrt(2)
 
 
 def root(square: Float[Tensor, "..."]) -> Float[Tensor, "..."]:
@@ -55,7 +72,7 @@ def unit(x: Float[Tensor, "n d"]) -> Float[Tensor, "n d"]:
     return x / length.masked_fill(length == 0, torch.inf)
 
 
-class Euclidean:
+class Euclidean(Distance):
     """sqrt(sum (a - b)^2)."""
 
     name = "euclidean"
@@ -63,32 +80,37 @@ class Euclidean:
     def paired(self, a: Float[Tensor, "n d"], b: Float[Tensor, "n d"]) -> Float[Tensor, " n"]:
         return root((wide(a) - wide(b)).square().sum(1))
 
-    def matrix(self, a: Float[Tensor, "n d"], b: Float[Tensor, "m d"]) -> Float[Tensor, "n m"]:
+    def ready(
+        self, a: Float[Tensor, "n d"], b: Float[Tensor, "m d"]
+    ) -> tuple[Float[Tensor, "n d"], Float[Tensor, "m d"]]:
+        centre = wide(b).detach().mean(0)  # a crowd far from the origin keeps its digits
+        left = wide(a) - centre
+        return left, left if a is b else wide(b) - centre
+
+    def apart(self, a: Float[Tensor, "n d"], b: Float[Tensor, "m d"]) -> Float[Tensor, "n m"]:
         with torch.autocast(a.device.type, enabled=False):
-            a, b = wide(a), wide(b)
-            centre = b.detach().mean(0)  # a crowd far from the origin keeps its digits
-            return torch.cdist(a - centre, b - centre, p=2, compute_mode="use_mm_for_euclid_dist")
-
-    def typical(self, dim: int) -> float:
-        return distances.distance(self.name).typical(dim)
+            return torch.cdist(a, b, p=2, compute_mode="use_mm_for_euclid_dist")
 
 
-class Manhattan:
-    """sum |a - b|."""
+class Manhattan(Distance):
+    """sum |a - b|; its chord is the one that so large a distance has on average."""
 
     name = "manhattan"
 
     def paired(self, a: Float[Tensor, "n d"], b: Float[Tensor, "n d"]) -> Float[Tensor, " n"]:
         return (wide(a) - wide(b)).abs().sum(1)
 
-    def matrix(self, a: Float[Tensor, "n d"], b: Float[Tensor, "m d"]) -> Float[Tensor, "n m"]:
+    def ready(
+        self, a: Float[Tensor, "n d"], b: Float[Tensor, "m d"]
+    ) -> tuple[Float[Tensor, "n d"], Float[Tensor, "m d"]]:
+        left = wide(a)
+        return left, left if a is b else wide(b)
+
+    def apart(self, a: Float[Tensor, "n d"], b: Float[Tensor, "m d"]) -> Float[Tensor, "n m"]:
         with torch.autocast(a.device.type, enabled=False):
             if a is b and len(a) > 1 and a.device.type == "cpu":  # pdist of one row crashes on its way back
-                return _mirrored(torch.nn.functional.pdist(wide(a), p=1), len(a))
-            return torch.cdist(wide(a), wide(b), p=1)
-
-    def typical(self, dim: int) -> float:
-        return distances.distance(self.name).typical(dim)
+                return _mirrored(torch.nn.functional.pdist(a, p=1), len(a))
+            return torch.cdist(a, b, p=1)
 
 
 def _mirrored(upper: Float[Tensor, " p"], n: int) -> Float[Tensor, "n n"]:
@@ -98,7 +120,7 @@ def _mirrored(upper: Float[Tensor, " p"], n: int) -> Float[Tensor, "n n"]:
     return half + half.T
 
 
-class Cosine:
+class Cosine(Distance):
     """1 - cos(a, b); a zero vector is at distance 1 from everything but itself."""
 
     name = "cosine"
@@ -108,12 +130,18 @@ class Cosine:
         one_is_zero = (a == 0).all(1) ^ (b == 0).all(1)
         return chord / 2 + one_is_zero / 2
 
-    def matrix(self, a: Float[Tensor, "n d"], b: Float[Tensor, "m d"]) -> Float[Tensor, "n m"]:
-        with torch.autocast(a.device.type, enabled=False):
-            return 1 - unit(a) @ unit(b).T
+    def ready(
+        self, a: Float[Tensor, "n d"], b: Float[Tensor, "m d"]
+    ) -> tuple[Float[Tensor, "n d"], Float[Tensor, "m d"]]:
+        left = unit(a)
+        return left, left if a is b else unit(b)
 
-    def typical(self, dim: int) -> float:
-        return distances.distance(self.name).typical(dim)
+    def apart(self, a: Float[Tensor, "n d"], b: Float[Tensor, "m d"]) -> Float[Tensor, "n m"]:
+        with torch.autocast(a.device.type, enabled=False):
+            return 1 - a @ b.T
+
+    def chord(self, apart: Float[Tensor, "..."]) -> Float[Tensor, "..."]:
+        return root((2 * apart).relu())
 
 
 DISTANCES: dict[str, Distance] = {d.name: d for d in (Euclidean(), Manhattan(), Cosine())}

@@ -7,6 +7,7 @@ processes, across modalities and against a memory. Knows tensors of codes, no em
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Literal
 
 import torch
@@ -130,16 +131,42 @@ class Relation:
         and last `others`.
         """
         side, cols = self.rows[rows], self.cols
-        content = side.ids[:, None] == cols.ids
-        same, different = _identities(side, cols)
-        different |= _impostors(side, cols)
+        same, different = _identities(side, cols, complete=self._complete)
+        different = _impostors(side, cols, different)
         score = self._listed(rows, same, different)
         if self.others == "different":
-            different |= ~(same | _reserved(side, cols) | _scored(score, same))
+            different |= ~(same | _reserved(side, cols) | _scored(score, same)) if self._special else ~same
+        if self._distinct:
+            itself = torch.arange(len(self.rows), device=same.device)[rows]
+            place = torch.arange(len(itself), device=same.device)
+            same[place, itself] = different[place, itself] = False
+            if score is not None:
+                score[place, itself] = torch.nan
+            return Block(same, different, score)
+        content = side.ids[:, None] == cols.ids
         same |= content
         same &= ~(content & (side.view[:, None] == cols.view))
         different &= ~content
         return Block(same, different, None if score is None else score.masked_fill(content, torch.nan))
+
+    @cached_property
+    def _distinct(self) -> bool:
+        """Whether content is equal only between a row and itself: the common batch, and the quick one."""
+        return self.rows is self.cols and len(self.rows.ids.unique()) == len(self.rows)
+
+    @cached_property
+    def _complete(self) -> bool:
+        """Whether every row and every column has a known identity."""
+        sides = (self.rows,) if self.rows is self.cols else (self.rows, self.cols)
+        return all(
+            s.impostor_of is None and s.identity is not None and bool((s.identity != UNKNOWN).all()) for s in sides
+        )
+
+    @property
+    def _special(self) -> bool:
+        """Whether there are pairs of which nothing may be assumed although nothing is said of them."""
+        impostors = self.rows.impostor_of is not None or self.cols.impostor_of is not None
+        return impostors or (self.pairs is not None and self.pairs.graded)
 
     def _listed(self, rows: slice, same: Tensor, different: Tensor) -> Tensor | None:
         """Write the explicit pairs into the two masks in place; the scores, if any, are returned."""
@@ -167,11 +194,13 @@ class Relation:
         return row[inside], col[inside], value[inside]
 
 
-def _identities(rows: Side, cols: Side) -> tuple[Tensor, Tensor]:
+def _identities(rows: Side, cols: Side, *, complete: bool) -> tuple[Tensor, Tensor]:
     """Same and different by identity; an impostor has none of its own."""
     left, right = _own(rows)[:, None], _own(cols)
-    known = (left != UNKNOWN) & (right != UNKNOWN)
     equal = left == right
+    if complete:
+        return equal, ~equal
+    known = (left != UNKNOWN) & (right != UNKNOWN)
     return known & equal, known & ~equal
 
 
@@ -183,14 +212,13 @@ def _own(side: Side) -> Tensor:
     return side.identity.masked_fill(side.impostor_of != UNKNOWN, UNKNOWN)
 
 
-def _impostors(rows: Side, cols: Side) -> Tensor:
+def _impostors(rows: Side, cols: Side, different: Tensor) -> Tensor:
     """An impostor is different from the identity it pretends to be, in either direction."""
-    found = torch.zeros(len(rows), len(cols), dtype=torch.bool, device=rows.ids.device)
     if rows.impostor_of is not None:
-        found |= (rows.impostor_of[:, None] == _own(cols)) & (rows.impostor_of != UNKNOWN)[:, None]
+        different |= (rows.impostor_of[:, None] == _own(cols)) & (rows.impostor_of != UNKNOWN)[:, None]
     if cols.impostor_of is not None:
-        found |= (_own(rows)[:, None] == cols.impostor_of) & (cols.impostor_of != UNKNOWN)
-    return found
+        different |= (_own(rows)[:, None] == cols.impostor_of) & (cols.impostor_of != UNKNOWN)
+    return different
 
 
 def _reserved(rows: Side, cols: Side) -> Tensor:

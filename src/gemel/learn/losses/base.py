@@ -55,9 +55,3 @@ class Loss(nn.Module):
     def forward(self, rows: Float[Tensor, "n d"], cols: Float[Tensor, "m d"], relation: Relation) -> Term:
         """The mean over what counts. Pass the same tensor twice for an ordinary batch."""
         raise NotImplementedError
-
-    def apart(self, rows: Float[Tensor, "n d"], cols: Float[Tensor, "m d"]) -> Float[Tensor, "n m"]:
-        """Every distance in units of the typical one, in float32 or wider."""
-        typical = self.distance.typical(rows.shape[1])
-        matrix = self.distance.matrix(rows, cols)
-        return matrix if typical == 1 else matrix / typical

@@ -10,15 +10,13 @@ from torch import Tensor, nn
 from torch.nn.functional import softplus
 
 from gemel.learn.distances import Distance
-from gemel.learn.losses.base import Knows, Loss, Term
-from gemel.learn.losses.weights import weigh
-from gemel.learn.relation import Relation
+from gemel.learn.losses.pairwise import Pairwise
 
 if TYPE_CHECKING:
     from jaxtyping import Float
 
 
-class CrossEntropy(Loss):
+class CrossEntropy(Pairwise):
     """p(same) = sigmoid(bias - scale · d); same and different pairs weigh one half each.
 
     Bias and scale are learned with the encoder; the scale is kept positive as the exponential of a parameter.
@@ -33,17 +31,11 @@ class CrossEntropy(Loss):
     Source: Koch, Zemel and Salakhutdinov (2015), Siamese neural networks for one-shot image recognition.
     """
 
-    needs = frozenset({Knows.IDENTITY, Knows.PAIRS, Knows.SCORE, Knows.TRIPLETS})
-
     def __init__(self, distance: Distance, *, scale: float = 8.0, middle: float = 0.5, balanced: bool = True) -> None:
-        super().__init__(distance)
+        super().__init__(distance, balanced=balanced)
         self.bias = nn.Parameter(torch.tensor(scale * middle))
         self.log_scale = nn.Parameter(torch.tensor(math.log(scale)))
-        self.balanced = balanced
 
-    def forward(self, rows: Float[Tensor, "n d"], cols: Float[Tensor, "m d"], relation: Relation) -> Term:
-        apart = self.apart(rows, cols)
-        weights = weigh(relation.block(), dtype=apart.dtype, balanced=self.balanced)
+    def costs(self, apart: Float[Tensor, "b m"]) -> tuple[Float[Tensor, "b m"], Float[Tensor, "b m"]]:
         logits = self.bias - self.log_scale.exp() * apart
-        costs = weights.same * softplus(-logits) + weights.different * softplus(logits)
-        return Term(costs.sum(), weights.counted)
+        return softplus(-logits), softplus(logits)

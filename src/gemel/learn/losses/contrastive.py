@@ -7,38 +7,30 @@ from typing import TYPE_CHECKING
 from torch import Tensor
 
 from gemel.learn.distances import Distance
-from gemel.learn.losses.base import Knows, Loss, Term
-from gemel.learn.losses.weights import weigh
-from gemel.learn.relation import Relation
+from gemel.learn.losses.pairwise import Pairwise
 
 if TYPE_CHECKING:
     from jaxtyping import Float
 
 
-class Contrastive(Loss):
-    """Mean over same pairs of d², and over different pairs of max(0, margin - d)², one half each.
-
-    The halves keep the few same pairs of a batch from drowning among its many different ones. A pair with
-    score s counts s as same and 1 - s as different.
+class Contrastive(Pairwise):
+    """Mean over same pairs of max(0, d - inner)², and over different pairs of max(0, margin - d)², one half each.
 
     Args:
         distance: how embeddings are compared; d is in units of its typical distance.
         margin: different pairs farther apart than this are left alone.
+        inner: same pairs nearer than this are left alone; above 0 makes it the double-margin loss.
         balanced: one half for each side; otherwise every pair weighs the same.
 
-    Source: Hadsell, Chopra and LeCun (2006), Dimensionality reduction by learning an invariant mapping, eq. 4.
+    Source: Hadsell, Chopra and LeCun (2006), Dimensionality reduction by learning an invariant mapping, eq. 4;
+    Lin et al. (2015), DeepHash, for the second margin.
     """
 
-    needs = frozenset({Knows.IDENTITY, Knows.PAIRS, Knows.SCORE, Knows.TRIPLETS})
-
-    def __init__(self, distance: Distance, *, margin: float = 1.0, balanced: bool = True) -> None:
-        super().__init__(distance)
+    def __init__(self, distance: Distance, *, margin: float = 1.0, inner: float = 0.0, balanced: bool = True) -> None:
+        super().__init__(distance, balanced=balanced)
         self.margin = margin
-        self.balanced = balanced
+        self.inner = inner
 
-    def forward(self, rows: Float[Tensor, "n d"], cols: Float[Tensor, "m d"], relation: Relation) -> Term:
-        apart = self.apart(rows, cols)
-        weights = weigh(relation.block(), dtype=apart.dtype, balanced=self.balanced)
-        pull = weights.same * apart.square()
-        push = weights.different * (self.margin - apart).relu().square()
-        return Term((pull + push).sum(), weights.counted)
+    def costs(self, apart: Float[Tensor, "b m"]) -> tuple[Float[Tensor, "b m"], Float[Tensor, "b m"]]:
+        pull = (apart - self.inner).relu() if self.inner else apart
+        return pull.square(), (self.margin - apart).relu().square()

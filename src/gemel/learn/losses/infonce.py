@@ -9,14 +9,15 @@ from torch import Tensor
 from torch.nn.functional import softplus
 
 from gemel.learn.distances import Distance
-from gemel.learn.losses.base import Knows, Loss, Term
-from gemel.learn.relation import Relation
+from gemel.learn.losses.base import Knows
+from gemel.learn.losses.rowwise import Rowwise, Sum, Whole
+from gemel.learn.relation import Block
 
 if TYPE_CHECKING:
     from jaxtyping import Float
 
 
-class InfoNCE(Loss):
+class InfoNCE(Rowwise):
     """-log(exp(l_p) / (exp(l_p) + sum over negatives of exp(l_n))) with logits l = -d / temperature.
 
     Rows are the anchors. An anchor's positives are judged one by one, each against that anchor's negatives and
@@ -37,13 +38,11 @@ class InfoNCE(Loss):
         super().__init__(distance)
         self.temperature = temperature
 
-    def forward(self, rows: Float[Tensor, "n d"], cols: Float[Tensor, "m d"], relation: Relation) -> Term:
-        logits = self.apart(rows, cols) / -self.temperature
-        block = relation.block()
+    def cost(self, apart: Float[Tensor, "b m"], block: Block, whole: Whole) -> Sum:
+        logits = apart / -self.temperature
         anchors = block.same.any(1) & block.different.any(1)
-        against = torch.where(block.different, logits, -torch.inf).logsumexp(1)
+        against = logits.masked_fill(~block.different, -torch.inf).logsumexp(1)
         anchor, positive = (block.same & anchors[:, None]).nonzero(as_tuple=True)
         each = softplus(against[anchor] - logits[anchor, positive])
-        counted = int(anchors.count_nonzero())
         positives = block.same.sum(1)[anchor]
-        return Term((each / positives).sum() / max(counted, 1), counted)
+        return Sum((each / positives).sum(), int(anchors.count_nonzero()))

@@ -8,14 +8,15 @@ import torch
 from torch import Tensor
 
 from gemel.learn.distances import Distance
-from gemel.learn.losses.base import Knows, Loss, Term
-from gemel.learn.relation import Relation
+from gemel.learn.losses.base import Knows
+from gemel.learn.losses.rowwise import Rowwise, Sum, Whole
+from gemel.learn.relation import Block
 
 if TYPE_CHECKING:
     from jaxtyping import Float
 
 
-class SupCon(Loss):
+class SupCon(Rowwise):
     """Mean over an anchor's positives of -log(exp(l_p) / sum over all known others of exp(l_a)), l = -d / temperature.
 
     This is L_out: the mean over positives stands outside the logarithm. The sum runs over every pair that is
@@ -34,11 +35,10 @@ class SupCon(Loss):
         super().__init__(distance)
         self.temperature = temperature
 
-    def forward(self, rows: Float[Tensor, "n d"], cols: Float[Tensor, "m d"], relation: Relation) -> Term:
-        logits = self.apart(rows, cols) / -self.temperature
-        block = relation.block()
-        anchors = block.same.any(1) & block.different.any(1)
-        everyone = torch.where(block.same | block.different, logits, -torch.inf).logsumexp(1)
-        near = torch.where(block.same, logits, 0.0).sum(1) / block.same.sum(1).clamp(min=1)
-        counted = int(anchors.count_nonzero())
-        return Term((everyone[anchors] - near[anchors]).sum() / max(counted, 1), counted)
+    def cost(self, apart: Float[Tensor, "b m"], block: Block, whole: Whole) -> Sum:
+        logits = apart / -self.temperature
+        positives = block.same.sum(1)
+        anchors = (positives > 0) & block.different.any(1)
+        everyone = logits.masked_fill(~(block.same | block.different), -torch.inf).logsumexp(1)
+        near = (logits * block.same).sum(1) / positives.clamp(min=1)
+        return Sum((everyone - near)[anchors].sum(), int(anchors.count_nonzero()))

@@ -11,8 +11,9 @@ from torch.nn.functional import softplus
 from gemel.errors import RecipeError
 from gemel.learn import mining
 from gemel.learn.distances import Distance
-from gemel.learn.losses.base import Knows, Loss, Term
-from gemel.learn.relation import Block, Relation
+from gemel.learn.losses.base import Knows
+from gemel.learn.losses.rowwise import Rowwise, Sum, Whole
+from gemel.learn.relation import Block
 
 if TYPE_CHECKING:
     from jaxtyping import Bool, Float
@@ -21,7 +22,7 @@ CHUNK = 1 << 22
 """Largest number of triplets held at once by the soft loss over all of them."""
 
 
-class Triplet(Loss):
+class Triplet(Rowwise):
     """Mean over triplets of max(0, d(a, p) - d(a, n) + margin).
 
     Which triplets: *all* that violate the margin (those that do not are left out of the mean, as they teach
@@ -50,25 +51,23 @@ class Triplet(Loss):
         self.miner = miner
         self.soft = soft
 
-    def forward(self, rows: Float[Tensor, "n d"], cols: Float[Tensor, "m d"], relation: Relation) -> Term:
-        apart, block = self.apart(rows, cols), relation.block()
+    def cost(self, apart: Float[Tensor, "b m"], block: Block, whole: Whole) -> Sum:
         if self.miner == "all":
             return self._all_soft(apart, block) if self.soft else self._all(apart, block)
         chosen = mining.MINERS[self.miner](apart.detach(), block)
         gap = apart[chosen.anchor, chosen.positive] - apart[chosen.anchor, chosen.negative]
         cost = self.margin * softplus(gap / self.margin) if self.soft else (gap + self.margin).relu()
-        return Term(cost.sum() / max(len(chosen), 1), len(chosen))
+        return Sum(cost.sum(), len(chosen))
 
-    def _all(self, apart: Float[Tensor, "n m"], block: Block) -> Term:
+    def _all(self, apart: Float[Tensor, "b m"], block: Block) -> Sum:
         """The sum of hinges is linear where it is not 0: how often each pair violates is its gradient."""
         votes = mining.violations(apart.detach(), block, self.margin)
-        total = (votes.weight * apart).sum() + self.margin * votes.count
-        return Term(total / max(votes.count, 1), votes.count)
+        return Sum((votes.weight * apart).sum() + self.margin * votes.count, votes.count)
 
-    def _all_soft(self, apart: Float[Tensor, "n m"], block: Block) -> Term:
+    def _all_soft(self, apart: Float[Tensor, "b m"], block: Block) -> Sum:
         count = int((block.same.sum(1) * block.different.sum(1)).sum())
         total: Tensor = _SoftSum.apply(apart / self.margin, block.same, block.different)  # type: ignore[no-untyped-call]
-        return Term(self.margin * total / max(count, 1), count)
+        return Sum(self.margin * total, count)
 
 
 class _SoftSum(torch.autograd.Function):

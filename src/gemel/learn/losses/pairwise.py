@@ -1,0 +1,56 @@
+"""Losses over single pairs: a cost for being the same, a cost for being different, and weights against imbalance."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from torch import Tensor
+
+from gemel.learn.distances import Distance
+from gemel.learn.losses.base import Knows
+from gemel.learn.losses.rowwise import Mass, Rowwise, Sum, Whole
+from gemel.learn.relation import Block
+
+if TYPE_CHECKING:
+    from jaxtyping import Float
+
+
+class Pairwise(Rowwise):
+    """A mean over pairs; a pair with score s counts s as same and 1 - s as different.
+
+    Args:
+        distance: how embeddings are compared.
+        balanced: same and different pairs weigh one half each, however many there are, so that the few same
+            pairs of a batch do not drown; otherwise every pair weighs the same.
+    """
+
+    needs = frozenset({Knows.IDENTITY, Knows.PAIRS, Knows.SCORE, Knows.TRIPLETS})
+
+    def __init__(self, distance: Distance, *, balanced: bool = True) -> None:
+        super().__init__(distance)
+        self.balanced = balanced
+
+    def costs(self, apart: Float[Tensor, "b m"]) -> tuple[Float[Tensor, "b m"], Float[Tensor, "b m"]]:
+        """What each pair would cost if it were the same, and if it were different."""
+        raise NotImplementedError
+
+    def cost(self, apart: Float[Tensor, "b m"], block: Block, whole: Whole) -> Sum:
+        pull, push = self.costs(apart)
+        near, far = self._weights(whole.mass)
+        total = near * (block.same * pull).sum() + far * (block.different * push).sum()
+        counted = int(block.same.count_nonzero() + block.different.count_nonzero())
+        if block.score is not None:
+            row, col = (~block.score.isnan()).nonzero(as_tuple=True)
+            score = block.score[row, col].to(apart.dtype)
+            total = total + (near * score * pull[row, col] + far * (1 - score) * push[row, col]).sum()
+            counted += len(score)
+        return Sum(total, counted)
+
+    def _weights(self, mass: Mass) -> tuple[float, float]:
+        """Of one same and of one different pair, so that the sum over all is the mean."""
+        if self.balanced:
+            return 0.5 / mass.same if mass.same else 0.0, 0.5 / mass.different if mass.different else 0.0
+        return (1 / max(mass.pairs, 1),) * 2
+
+    def mean(self, total: Float[Tensor, ""], counted: int) -> Float[Tensor, ""]:
+        return total
