@@ -15,9 +15,12 @@ from typing import Annotated, Any, get_args, get_type_hints
 from gemel.errors import RecipeError
 
 CHOICES: dict[str, tuple[str, ...]] = {
-    "loss": ("supcon", "infonce", "contrastive", "triplet", "bce"),
+    "loss": tuple(
+        "supcon infonce decoupled multiplenegatives npair contrastive bce sigmoid multisimilarity circle lifted "
+        "triplet softmax cosface arcface proxyanchor".split()
+    ),
     "distance": ("cosine", "euclidean", "manhattan", "learned"),
-    "miner": ("all", "hard", "semihard"),
+    "miner": ("all", "hard", "semihard", "weighted"),
     "tune": ("full", "frozen", "warmup"),
     "norm": ("batch", "group"),
     "aspect": ("stretch", "pad", "crop"),
@@ -50,11 +53,12 @@ class Recipe:
 
     # how embeddings are compared, and what is asked of them
     distance: Annotated[str | None, "cosine, euclidean, manhattan or learned"] = None
-    loss: Annotated[str | None, "supcon, infonce, contrastive, triplet or bce"] = None
-    temperature: Annotated[float | None, "of supcon and infonce, in units of a typical distance"] = None
-    margin: Annotated[float | None, "of contrastive and triplet, in units of a typical distance"] = None
-    miner: Annotated[str, "which triplets of a batch teach: all, hard or semihard"] = "all"
+    loss: Annotated[str | None, "what is asked of the embeddings of a batch"] = None
+    temperature: Annotated[float | None, "of losses with a softmax, in units of a typical distance"] = None
+    margin: Annotated[float | None, "of losses that have one, in units of a typical distance"] = None
+    miner: Annotated[str, "which triplets of a batch teach: all, hard, semihard or weighted"] = "all"
     soft: Annotated[bool, "triplet loss with a soft margin instead of a hinge"] = False
+    sampled: Annotated[int | None, "proxies that take part in a step, of losses that have one per identity"] = None
 
     # which items meet in a batch
     identities: Annotated[int | None, "identities in a batch"] = None
@@ -135,7 +139,8 @@ class Recipe:
 
 
 _POSITIVE = (
-    "size width depth dim temperature margin identities items batch_pairs steps epochs minutes lr checks patience"
+    "size width depth dim temperature margin sampled identities items batch_pairs steps epochs minutes lr checks "
+    "patience"
 ).split()
 
 
@@ -225,8 +230,6 @@ def choose(recipe: Recipe, facts: Facts) -> Recipe:
         "depth": 2 if facts.modality == "vector" else 4,
         "dim": 256,
         "norm": "batch",
-        "temperature": 0.1,
-        "margin": 1.0 if loss == "contrastive" else 0.2,
         "items": max(2, min(4, facts.most_items)),
         "batch_pairs": max(2, min(128, facts.pairs or 128)),
         "size": _side(facts),

@@ -14,7 +14,18 @@ from torch.nn.functional import normalize
 
 from gemel import distances
 from gemel.learn.distances import DISTANCES, Distance
-from gemel.learn.losses import Contrastive, CrossEntropy, InfoNCE, Loss, SupCon, Triplet
+from gemel.learn.losses import (
+    Circle,
+    Contrastive,
+    CrossEntropy,
+    InfoNCE,
+    Lifted,
+    Loss,
+    MultiSimilarity,
+    Sigmoid,
+    SupCon,
+    Triplet,
+)
 from gemel.learn.relation import UNKNOWN, Block, Relation, Side, SparsePairs
 
 
@@ -43,9 +54,13 @@ def over_pairs(d: np.ndarray, block: Block, same: Callable, different: Callable,
 
 
 def contrastive(d: np.ndarray, block: Block, loss: Contrastive) -> float:
-    return over_pairs(
-        d, block, lambda x: x**2, lambda x: max(0.0, loss.margin - x) ** 2, balanced=loss.balanced
-    )  # fmt: skip
+    def pull(x: float) -> float:
+        return max(0.0, x - loss.inner) ** 2
+
+    def push(x: float) -> float:
+        return max(0.0, loss.margin - x) ** 2
+
+    return over_pairs(d, block, pull, push, balanced=loss.balanced)
 
 
 def bce(d: np.ndarray, block: Block, loss: CrossEntropy) -> float:
@@ -100,8 +115,66 @@ def triplets(d: np.ndarray, block: Block, loss: Triplet) -> float:
     return mean([h for h in hinges if h > 0] if loss.miner == "all" else hinges)
 
 
+def decoupled(d: np.ndarray, block: Block, loss: InfoNCE) -> float:
+    def one(a: int, p: int, negatives: list[int]) -> float:
+        return d[a, p] / loss.temperature + math.log(sum(math.exp(-d[a, j] / loss.temperature) for j in negatives))
+
+    return mean([mean([one(a, p, ns) for p in ps]) for a, ps, ns in sets(block)])
+
+
+def sigmoid(d: np.ndarray, block: Block, loss: Sigmoid) -> float:
+    bias, scale = loss.bias.item(), loss.log_scale.exp().item()
+    total = 0.0
+    for i in range(d.shape[0]):
+        for j in range(d.shape[1]):
+            s, t = shares(block, i, j)
+            logit = scale * (1 - d[i, j]) + bias
+            total += s * math.log(1 + math.exp(-logit)) + t * math.log(1 + math.exp(logit))
+    return total / d.shape[0]
+
+
+def multisimilarity(d: np.ndarray, block: Block, loss: MultiSimilarity) -> float:
+    found = []
+    for a, ps, ns in sets(block):
+        s = 1 - d[a]
+        hard = [p for p in ps if s[p] - loss.epsilon < max(s[n] for n in ns)]
+        near = [n for n in ns if s[n] + loss.epsilon > min(s[p] for p in ps)]
+        if hard:
+            pull = math.log(1 + sum(math.exp(-loss.alpha * (s[p] - loss.base)) for p in hard)) / loss.alpha
+            push = math.log(1 + sum(math.exp(loss.beta * (s[n] - loss.base)) for n in near)) / loss.beta
+            found.append(pull + push)
+    return mean(found)
+
+
+def circle(d: np.ndarray, block: Block, loss: Circle) -> float:
+    def one(s: np.ndarray, ps: list[int], ns: list[int]) -> float:
+        m, g = loss.margin, loss.gamma
+        near = sum(math.exp(-g * max(0, 1 + m - s[p]) * (s[p] - 1 + m)) for p in ps)
+        far = sum(math.exp(g * max(0, s[n] + m) * (s[n] - m)) for n in ns)
+        return math.log(1 + near * far)
+
+    return mean([one(1 - d[a], ps, ns) for a, ps, ns in sets(block)])
+
+
+def lifted(d: np.ndarray, block: Block, loss: Lifted) -> float:
+    def one(a: int, ps: list[int], ns: list[int]) -> float:
+        t = loss.temperature
+        far = math.log(sum(math.exp(d[a, p] / t) for p in ps))
+        near = math.log(sum(math.exp((loss.margin - d[a, n]) / t) for n in ns))
+        return t * max(0.0, far + near)
+
+    return mean([one(a, ps, ns) for a, ps, ns in sets(block)])
+
+
 LOSSES: dict[str, tuple[Callable[[Distance], Loss], Callable]] = {
     "contrastive": (Contrastive, contrastive),
+    "contrastive double": (lambda d: Contrastive(d, inner=0.3), contrastive),
+    "sigmoid": (lambda d: Sigmoid(d, scale=4.0, bias=-2.0), sigmoid),
+    "multisimilarity": (lambda d: MultiSimilarity(d, beta=10.0), multisimilarity),
+    "multisimilarity unmined": (lambda d: MultiSimilarity(d, beta=10.0, epsilon=math.inf), multisimilarity),
+    "circle": (lambda d: Circle(d, margin=0.25, gamma=8.0), circle),
+    "lifted": (lambda d: Lifted(d, temperature=0.3), lifted),
+    "decoupled": (lambda d: InfoNCE(d, temperature=0.3, decoupled=True), decoupled),
     "contrastive unbalanced": (lambda d: Contrastive(d, margin=0.8, balanced=False), contrastive),
     "bce": (CrossEntropy, bce),
     "bce unbalanced": (lambda d: CrossEntropy(d, scale=2.0, middle=1.0, balanced=False), bce),
@@ -116,7 +189,8 @@ LOSSES: dict[str, tuple[Callable[[Distance], Loss], Callable]] = {
     for soft in (False, True)
 }
 BALANCED = [name for name in LOSSES if "unbalanced" not in name]
-PER_ANCHOR = [name for name in LOSSES if name.startswith(("infonce", "supcon", "triplet hard"))]
+OVER_PAIRS = [name for name in LOSSES if name.startswith(("contrastive", "bce", "sigmoid"))]
+PER_ANCHOR = "infonce supcon decoupled circle lifted".split() + [n for n in LOSSES if n.startswith("triplet hard")]
 
 every_loss = pytest.mark.parametrize("name", LOSSES)
 every_distance = pytest.mark.parametrize("kernel", DISTANCES)

@@ -8,12 +8,13 @@ from torch import Tensor
 
 from gemel.errors import RecipeError
 from gemel.learn.distances import distance
-from gemel.learn.losses import Contrastive, CrossEntropy, Knows, Loss, Triplet, build, triplet
+from gemel.learn.losses import Circle, Contrastive, CrossEntropy, Knows, Loss, Triplet, build, rowwise, triplet
 from gemel.learn.relation import Relation
 from gemel.recipe import CHOICES, Recipe
 from tests.learn.loss_oracles import (
     GRADED,
     LOSSES,
+    OVER_PAIRS,
     PER_ANCHOR,
     N,
     embeddings,
@@ -37,13 +38,13 @@ def test_a_loss_is_its_definition(name: str, kernel: str, which: str) -> None:
     term = loss(rows, cols, relation)
     assert term.value.dtype == torch.float64
     assert term.value.item() == pytest.approx(oracle(exact(kernel, rows, cols), relation.block(), loss), abs=1e-9)
-    if which != "views" and name.startswith(("contrastive", "bce")):
+    if which != "views" and name in OVER_PAIRS:
         assert term.counted == int((relation.block().same | relation.block().different).sum())
     if name in PER_ANCHOR:
         assert term.counted == len(sets(relation.block()))
 
 
-@pytest.mark.parametrize("name", ["contrastive", "contrastive unbalanced", "bce", "bce unbalanced"])
+@pytest.mark.parametrize("name", OVER_PAIRS)
 @every_distance
 def test_scores_are_soft_targets(name: str, kernel: str) -> None:
     make, oracle = LOSSES[name]
@@ -54,7 +55,7 @@ def test_scores_are_soft_targets(name: str, kernel: str) -> None:
     assert term.value.item() == pytest.approx(oracle(exact(kernel, x, x), GRADED.block(), loss), abs=1e-9)
 
 
-@every_loss
+@pytest.mark.parametrize("name", [name for name in LOSSES if name != "circle"])
 @every_distance
 def test_gradients_are_those_of_the_value(name: str, kernel: str) -> None:
     loss = LOSSES[name][0](distance(kernel)).double()
@@ -67,6 +68,21 @@ def test_gradients_are_those_of_the_value(name: str, kernel: str) -> None:
         return torch.func.functional_call(loss, given, (x, x, relation)).value
 
     assert torch.autograd.gradcheck(value, (x, *parameters.values()), eps=1e-7, atol=1e-5)
+
+
+@every_distance
+def test_the_weights_of_circle_have_no_gradient(kernel: str) -> None:
+    loss, x, relation = Circle(distance(kernel), gamma=8.0), embeddings(), relations()["identities"]
+    _, gradient = value_and_gradient(loss, x, relation)
+    x.requires_grad_()
+    s = 1 - loss.distance.matrix(x, x) / loss.distance.typical(x.shape[1])
+    near, far = (1 + loss.margin - s.detach()).relu(), (s.detach() + loss.margin).relu()
+    costs = []
+    for a, ps, ns in sets(relation.block()):
+        pull = sum((-8 * near[a, p] * (s[a, p] - 1 + loss.margin)).exp() for p in ps)
+        push = sum((8 * far[a, n] * (s[a, n] - loss.margin)).exp() for n in ns)
+        costs.append((1 + pull * push).log())
+    torch.testing.assert_close(torch.autograd.grad(torch.stack(costs).mean(), x)[0], gradient)
 
 
 @every_distance
@@ -120,6 +136,24 @@ def test_a_batch_may_be_given_as_two_sides(name: str, kernel: str) -> None:
     assert twice == pytest.approx(loss(x, x, Relation.within(side)).value.item(), abs=1e-9)
 
 
+@every_loss
+@every_distance
+@pytest.mark.parametrize("which", ["duplicates", "pairs", "rectangle"])
+def test_blocks_add_up_to_the_whole(name: str, kernel: str, which: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    loss, relation = LOSSES[name][0](distance(kernel)).double(), relations()[which]
+    cols = embeddings().requires_grad_()
+    rows = cols if relation.rows is relation.cols else embeddings(len(relation.rows), seed=1).requires_grad_()
+    found = []
+    for rows_at_once in (1000, 3):
+        monkeypatch.setattr(rowwise, "BLOCK", rows_at_once * N)
+        monkeypatch.setattr(rowwise, "FEWEST_ROWS", rows_at_once)
+        term = loss(rows, cols, relation)
+        leaves = {id(x): x for x in (rows, cols, *loss.parameters())}.values()
+        found.append((term.value, *torch.autograd.grad(term.value, list(leaves), allow_unused=True)))
+    for whole, blocks in zip(*found, strict=True):
+        torch.testing.assert_close(blocks, whole, atol=1e-9, rtol=1e-9)
+
+
 def test_chunks_of_soft_triplets_do_not_change_the_sum(monkeypatch: pytest.MonkeyPatch) -> None:
     loss, relation = Triplet(distance("cosine"), soft=True), relations()["identities"]
     value, gradient = value_and_gradient(loss, embeddings(), relation)
@@ -142,7 +176,10 @@ def test_the_head_of_cross_entropy_is_optimised_and_saved() -> None:
 
 @pytest.mark.parametrize("chosen", CHOICES["loss"])
 def test_a_recipe_builds_its_loss(chosen: str) -> None:
-    loss = build(Recipe(loss=chosen, distance="learned", temperature=0.3, margin=0.4, miner="semihard", soft=True))
+    loss = build(
+        Recipe(loss=chosen, distance="learned", dim=8, temperature=0.3, margin=0.4, miner="semihard", soft=True),
+        torch.arange(5),
+    )
     assert loss.distance is distance("manhattan")
     assert loss.needs
     expected = {"temperature": 0.3, "margin": 0.4, "miner": "semihard", "soft": True}

@@ -1,4 +1,4 @@
-"""Which triplets of a batch teach: every one that violates the margin, the hardest, or the semi-hard.
+"""Which triplets of a batch teach: every one that violates the margin, the hardest, the semi-hard, or a draw.
 
 Works on detached distances and a block of relations; never holds more than a few n × m arrays,
 and takes O(n · m · log m) time. Anchors are never mixed: a triplet's two pairs share their row.
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 FEW = 8
 """Up to this many positives per anchor, comparing with each is faster than a binary search."""
+NEAREST, FARTHEST = 0.5, 1.4
+"""Chords below and above count as these when a negative is drawn by how common its distance is."""
 
 
 @dataclass(frozen=True)
@@ -70,6 +72,26 @@ def semihard(apart: Float[Tensor, "n m"], block: Block) -> Triplets:
     none = nearest.flip(1)[ranked.anchor, ranked.place + 1] == torch.inf
     farthest = torch.where(block.different, apart, -torch.inf).argmax(1)[ranked.anchor]
     return Triplets(ranked.anchor, ranked.column, torch.where(none, farthest, column))
+
+
+def weighted(block: Block, chord: Float[Tensor, "n m"], dim: int) -> Triplets:
+    """For each anchor and positive a random negative, near ones as likely as far ones (Wu et al., 2017, eq. 3-5).
+
+    On a sphere almost everything is far; each negative is drawn with a chance inverse to how common its distance is.
+
+    Args:
+        block: what is known of the pairs.
+        chord: straight lines between the embeddings at unit length, 0 to 2.
+        dim: dimensions of an embedding.
+    """
+    anchor, positive = (block.same & block.different.any(1, keepdim=True)).nonzero(as_tuple=True)
+    if not len(anchor):
+        return Triplets(anchor, positive, positive)
+    line = chord.clamp(NEAREST, FARTHEST)
+    common = (dim - 2) * line.log() + (dim - 3) / 2 * (1 - line.square() / 4).log()
+    rare = (-common).masked_fill(~block.different, -torch.inf)
+    chances = rare.softmax(1)[anchor]
+    return Triplets(anchor, positive, chances.multinomial(1).squeeze(1))
 
 
 MINERS: dict[str, Callable[[Tensor, Block], Triplets]] = {"hard": hard, "semihard": semihard}

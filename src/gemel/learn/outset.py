@@ -22,7 +22,7 @@ from gemel.learn.facts import device_here, facts_of
 from gemel.learn.learner import HeldOut, Learner, rehearse
 from gemel.learn.losses import Knows
 from gemel.learn.parts import parts_of, usable_of
-from gemel.learn.training_set import Steps, TrainingSet, batches_of, training_set
+from gemel.learn.training_set import Steps, TrainingSet, batches_of, identities_of, training_set
 from gemel.measure import pairs_of
 from gemel.recipe import Recipe, choose
 from gemel.siamese import Siamese
@@ -31,6 +31,8 @@ HELD_OUT_PAIRS = 20_000
 """At most so many pairs are watched during training."""
 SHAPE = ("encoder", "width", "depth", "dim", "norm", "distance", "size", "color", "aspect")
 """Choices that decide which weights a network has and what it takes."""
+OWN_DEFAULTS = ("temperature", "margin")
+"""Choices that each loss has a default of its own for."""
 FIT = 10_000
 """At most so many training items does a modality learn its statistics from."""
 
@@ -123,8 +125,10 @@ def outset(
     modality = usable.modality.fit(train.some(FIT))
     train = replace(train, modality=modality)
     torch.manual_seed(recipe.seed)
-    encoder, loss = _encoder(recipe, modality, start), losses.build(recipe)
+    encoder = _encoder(recipe, modality, start)
+    loss = losses.build(recipe, identities_of(train, recipe))
     _refuse_unknown(loss.needs, train, recipe)
+    recipe = recipe.but(**{name: getattr(loss, name) for name in OWN_DEFAULTS if hasattr(loss, name)})
     batches = batches_of(train, recipe)
     steps = Steps(train, batches, Augment.of(recipe), recipe.steps or 1, recipe.seed)
     held_out = None

@@ -124,6 +124,23 @@ class Relation:
         pairs = None if self.pairs is None else self.pairs.to(device)
         return Relation(rows, cols, pairs, self.others)
 
+    def part(self, rows: Int[Tensor, " a"], cols: Int[Tensor, " b"]) -> Relation:
+        """What is known between some rows and some columns, each named once, in that order."""
+        if self.pairs is None:
+            return Relation(self.rows[rows], self.cols[cols], None, self.others)
+        row, col, value = self._both_ways(self.pairs)
+        row, col = _placed(rows, len(self.rows))[row], _placed(cols, len(self.cols))[col]
+        kept = (row >= 0) & (col >= 0)
+        pairs = SparsePairs(row[kept], col[kept], value[kept], self.pairs.graded)
+        return Relation(self.rows[rows], self.cols[cols], pairs, self.others)
+
+    def turned(self) -> Relation:
+        """The same with rows and columns in each other's place."""
+        pairs = self.pairs
+        if pairs is not None:
+            pairs = SparsePairs(pairs.col, pairs.row, pairs.value, pairs.graded)
+        return Relation(self.cols, self.rows, pairs, self.others)
+
     def block(self, rows: slice = slice(None)) -> Block:
         """What is known between the given rows and every column.
 
@@ -152,7 +169,7 @@ class Relation:
     @cached_property
     def _distinct(self) -> bool:
         """Whether content is equal only between a row and itself: the common batch, and the quick one."""
-        return self.rows is self.cols and len(self.rows.ids.unique()) == len(self.rows)
+        return self.rows is self.cols and len(torch.unique(self.rows.ids)) == len(self.rows)
 
     @cached_property
     def _complete(self) -> bool:
@@ -182,16 +199,25 @@ class Relation:
         return score
 
     def _within(self, rows: slice, pairs: SparsePairs) -> tuple[Tensor, Tensor, Tensor]:
-        """The explicit pairs whose row is asked for, by position in the block; both directions on one side."""
-        row, col, value = pairs.row, pairs.col, pairs.value
-        if self.rows is self.cols:
-            row, col, value = torch.cat([row, col]), torch.cat([col, row]), torch.cat([value, value])
-        place = torch.full((len(self.rows),), -1, device=row.device)
-        asked = torch.arange(len(self.rows), device=row.device)[rows]
-        place[asked] = torch.arange(len(asked), device=row.device)
-        row = place[row]
+        """The explicit pairs whose row is asked for, by position in the block."""
+        row, col, value = self._both_ways(pairs)
+        row = _placed(torch.arange(len(self.rows), device=row.device)[rows], len(self.rows))[row]
         inside = row >= 0
         return row[inside], col[inside], value[inside]
+
+    def _both_ways(self, pairs: SparsePairs) -> tuple[Tensor, Tensor, Tensor]:
+        """The explicit pairs; on one side they count in both directions."""
+        if self.rows is not self.cols:
+            return pairs.row, pairs.col, pairs.value
+        row, col = torch.cat([pairs.row, pairs.col]), torch.cat([pairs.col, pairs.row])
+        return row, col, torch.cat([pairs.value, pairs.value])
+
+
+def _placed(chosen: Int[Tensor, " a"], size: int) -> Int[Tensor, " n"]:
+    """Where each of `size` positions stands among the chosen ones; -1 where it does not."""
+    place = torch.full((size,), -1, device=chosen.device)
+    place[chosen] = torch.arange(len(chosen), device=chosen.device)
+    return place
 
 
 def _identities(rows: Side, cols: Side, *, complete: bool) -> tuple[Tensor, Tensor]:

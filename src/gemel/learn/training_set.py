@@ -165,6 +165,13 @@ def batches_of(data: TrainingSet, recipe: Recipe) -> Batches:
     return PairBatches(data.a, data.b, data.value, pairs=recipe.batch_pairs, balance=recipe.balance, seed=recipe.seed)
 
 
+def identities_of(data: TrainingSet, recipe: Recipe) -> Int[Tensor, " c"]:
+    """The identity codes that relations of batches can hold."""
+    known = np.unique(data.identity[data.identity != UNKNOWN])
+    variants = np.arange(TURNS if recipe.rotations else 1)
+    return torch.from_numpy((known[:, None] * TURNS + variants).ravel())
+
+
 @dataclass(frozen=True)
 class Batch:
     """What one training step sees: encoder inputs, the plan they came from, and what is known of their pairs."""

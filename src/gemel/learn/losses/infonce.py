@@ -27,22 +27,26 @@ class InfoNCE(Rowwise):
     Args:
         distance: how embeddings are compared; d is in units of its typical distance.
         temperature: above 0; lower looks harder at the nearest negatives.
+        decoupled: leave the positive out of the sum, so that an easy positive does not still its negatives.
 
     Source: van den Oord et al. (2018), Representation learning with contrastive predictive coding, eq. 4;
-    Chen et al. (2020), A simple framework for contrastive learning of visual representations, eq. 1.
+    Chen et al. (2020), A simple framework for contrastive learning of visual representations, eq. 1;
+    Yeh et al. (2022), Decoupled contrastive learning, eq. 5.
     """
 
     needs = frozenset({Knows.IDENTITY, Knows.PAIRS, Knows.VIEWS, Knows.TRIPLETS})
 
-    def __init__(self, distance: Distance, *, temperature: float = 0.1) -> None:
+    def __init__(self, distance: Distance, *, temperature: float = 0.1, decoupled: bool = False) -> None:
         super().__init__(distance)
         self.temperature = temperature
+        self.decoupled = decoupled
 
     def cost(self, apart: Float[Tensor, "b m"], block: Block, whole: Whole) -> Sum:
         logits = apart / -self.temperature
         anchors = block.same.any(1) & block.different.any(1)
         against = logits.masked_fill(~block.different, -torch.inf).logsumexp(1)
         anchor, positive = (block.same & anchors[:, None]).nonzero(as_tuple=True)
-        each = softplus(against[anchor] - logits[anchor, positive])
+        short = against[anchor] - logits[anchor, positive]
+        each = short if self.decoupled else softplus(short)
         positives = block.same.sum(1)[anchor]
         return Sum((each / positives).sum(), int(anchors.count_nonzero()))

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from gemel.learn.distances import Distance
 from gemel.learn.losses.base import Knows
-from gemel.learn.losses.rowwise import Mass, Rowwise, Sum, Whole
+from gemel.learn.losses.rowwise import Rowwise, Sum, Whole
 from gemel.learn.relation import Block
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ class Pairwise(Rowwise):
 
     def cost(self, apart: Float[Tensor, "b m"], block: Block, whole: Whole) -> Sum:
         pull, push = self.costs(apart)
-        near, far = self._weights(whole.mass)
+        near, far = self.weights(whole)
         total = near * (block.same * pull).sum() + far * (block.different * push).sum()
         counted = int(block.same.count_nonzero() + block.different.count_nonzero())
         if block.score is not None:
@@ -46,8 +46,9 @@ class Pairwise(Rowwise):
             counted += len(score)
         return Sum(total, counted)
 
-    def _weights(self, mass: Mass) -> tuple[float, float]:
-        """Of one same and of one different pair, so that the sum over all is the mean."""
+    def weights(self, whole: Whole) -> tuple[float, float]:
+        """Of one same and of one different pair, so that the sum over all pairs is the value."""
+        mass = whole.mass
         if self.balanced:
             return 0.5 / mass.same if mass.same else 0.0, 0.5 / mass.different if mass.different else 0.0
         return (1 / max(mass.pairs, 1),) * 2

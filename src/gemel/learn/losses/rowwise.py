@@ -51,18 +51,18 @@ class Whole:
     relation: Relation
     dim: int
 
-    @property
-    def rows_at_once(self) -> int:
-        """Rows of a block."""
-        n, m = self.relation.shape
-        size = BLOCK_ON_GPU if self.relation.rows.ids.is_cuda else BLOCK
-        return n if n * m <= size else max(FEWEST_ROWS, size // max(m, 1))
-
-    @property
+    @cached_property
     def blocks(self) -> list[slice]:
         """The rows, block by block."""
-        n, step = len(self.relation.rows), self.rows_at_once
+        n, m = self.relation.shape
+        size = BLOCK_ON_GPU if self.relation.rows.ids.is_cuda else BLOCK
+        step = max(FEWEST_ROWS, size // max(m, 1))
         return [slice(start, min(start + step, n)) for start in range(0, n, step)]
+
+    @cached_property
+    def anchors(self) -> int:
+        """Rows that something is the same as."""
+        return sum(int(self.relation.block(rows).same.any(1).count_nonzero()) for rows in self.blocks)
 
     @cached_property
     def mass(self) -> Mass:
@@ -114,6 +114,10 @@ class Rowwise(Loss):
         """The value, from the sum over all rows."""
         return total / max(counted, 1)
 
+    def learned(self) -> list[Tensor]:
+        """The parameters that `cost` uses."""
+        return list(self.parameters())
+
     def forward(self, rows: Float[Tensor, "n d"], cols: Float[Tensor, "m d"], relation: Relation) -> Term:
         a, b = self.distance.ready(rows, cols)
         typical = self.distance.typical(rows.shape[1])
@@ -121,7 +125,7 @@ class Rowwise(Loss):
             a, b = (a / typical,) * 2 if a is b else (a / typical, b / typical)
         counts: list[int] = []
         whole = Whole(relation, rows.shape[1])
-        total: Tensor = _ByBlocks.apply(self, whole, counts, a, b, *self.parameters())  # type: ignore[no-untyped-call]
+        total: Tensor = _ByBlocks.apply(self, whole, counts, a, b, *self.learned())  # type: ignore[no-untyped-call]
         return Term(self.mean(total, sum(counts)), sum(counts))
 
 

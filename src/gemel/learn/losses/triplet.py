@@ -27,7 +27,8 @@ class Triplet(Rowwise):
 
     Which triplets: *all* that violate the margin (those that do not are left out of the mean, as they teach
     nothing); *hard*, the farthest positive and nearest negative of each anchor; *semihard*, for each anchor and
-    positive the nearest negative that is farther away than the positive, or else the farthest one.
+    positive the nearest negative that is farther away than the positive, or else the farthest one; *weighted*, for
+    each anchor and positive a random negative, near ones as likely as far ones.
 
     With a soft margin, the cost is margin · softplus((d(a, p) - d(a, n)) / margin), which never quite reaches 0:
     the margin says how soft; it tends to the hinge at 0. Then *all* means over all triplets.
@@ -35,18 +36,19 @@ class Triplet(Rowwise):
     Args:
         distance: how embeddings are compared; d is in units of its typical distance.
         margin: above 0.
-        miner: all, hard or semihard.
+        miner: all, hard, semihard or weighted.
         soft: the soft margin instead of the hinge.
 
-    Source: Schroff et al. (2015), FaceNet; Hermans et al. (2017), In defense of the triplet loss.
+    Source: Schroff et al. (2015), FaceNet; Hermans et al. (2017), In defense of the triplet loss;
+    Wu et al. (2017), Sampling matters in deep embedding learning.
     """
 
     needs = frozenset({Knows.IDENTITY, Knows.VIEWS, Knows.TRIPLETS})
 
     def __init__(self, distance: Distance, *, margin: float = 0.2, miner: str = "all", soft: bool = False) -> None:
         super().__init__(distance)
-        if miner != "all" and miner not in mining.MINERS:
-            raise RecipeError(f"There is no miner {miner!r}; choose one of all, {', '.join(mining.MINERS)}.")
+        if miner not in ("all", "weighted", *mining.MINERS):
+            raise RecipeError(f"There is no miner {miner!r}; choose one of all, {', '.join(mining.MINERS)}, weighted.")
         self.margin = margin
         self.miner = miner
         self.soft = soft
@@ -54,10 +56,15 @@ class Triplet(Rowwise):
     def cost(self, apart: Float[Tensor, "b m"], block: Block, whole: Whole) -> Sum:
         if self.miner == "all":
             return self._all_soft(apart, block) if self.soft else self._all(apart, block)
-        chosen = mining.MINERS[self.miner](apart.detach(), block)
+        chosen = self._chosen(apart.detach(), block, whole.dim)
         gap = apart[chosen.anchor, chosen.positive] - apart[chosen.anchor, chosen.negative]
         cost = self.margin * softplus(gap / self.margin) if self.soft else (gap + self.margin).relu()
         return Sum(cost.sum(), len(chosen))
+
+    def _chosen(self, apart: Float[Tensor, "b m"], block: Block, dim: int) -> mining.Triplets:
+        if self.miner == "weighted":
+            return mining.weighted(block, self.distance.chord(apart), dim)
+        return mining.MINERS[self.miner](apart, block)
 
     def _all(self, apart: Float[Tensor, "b m"], block: Block) -> Sum:
         """The sum of hinges is linear where it is not 0: how often each pair violates is its gradient."""

@@ -1,0 +1,46 @@
+"""Lifted structure loss: all positives of an anchor against all its negatives, smoothly."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor
+
+from gemel.learn.distances import Distance
+from gemel.learn.losses.base import Knows
+from gemel.learn.losses.rowwise import Rowwise, Sum, Whole
+from gemel.learn.relation import Block
+
+if TYPE_CHECKING:
+    from jaxtyping import Float
+
+
+class Lifted(Rowwise):
+    """T · max(0, log sum over positives of exp(d_p / T) + log sum over negatives of exp((margin - d_n) / T)).
+
+    This is the generalised form, over every positive of an anchor at once, with a temperature T for distances
+    that are bounded. The mean is over anchors with a positive and a negative.
+
+    Args:
+        distance: how embeddings are compared; d is in units of its typical distance.
+        margin: negatives nearer than this weigh most.
+        temperature: T, above 0; 1 is the formula of the source.
+
+    Source: Hermans et al. (2017), In defense of the triplet loss, eq. 7; after Oh Song et al. (2016), Deep metric
+    learning via lifted structured feature embedding.
+    """
+
+    needs = frozenset({Knows.IDENTITY, Knows.PAIRS, Knows.VIEWS, Knows.TRIPLETS})
+
+    def __init__(self, distance: Distance, *, margin: float = 1.0, temperature: float = 0.1) -> None:
+        super().__init__(distance)
+        self.margin = margin
+        self.temperature = temperature
+
+    def cost(self, apart: Float[Tensor, "b m"], block: Block, whole: Whole) -> Sum:
+        anchors = block.same.any(1) & block.different.any(1)
+        scaled = apart / self.temperature
+        far = scaled.masked_fill(~block.same, -torch.inf).logsumexp(1)
+        near = (self.margin / self.temperature - scaled).masked_fill(~block.different, -torch.inf).logsumexp(1)
+        return Sum(self.temperature * (far + near)[anchors].relu().sum(), int(anchors.count_nonzero()))

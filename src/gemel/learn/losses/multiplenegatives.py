@@ -1,0 +1,106 @@
+"""Multiple negatives: one item of each pair asks, the other items of all pairs are the candidates."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar
+
+import torch
+from torch import Tensor
+
+from gemel.learn.distances import Distance, wide
+from gemel.learn.losses.base import Term
+from gemel.learn.losses.infonce import InfoNCE
+from gemel.learn.relation import UNKNOWN, Relation
+
+if TYPE_CHECKING:
+    from jaxtyping import Float, Int
+
+
+class MultipleNegatives(InfoNCE):
+    """InfoNCE from the first items of the *same* pairs (questions) to the second items of all pairs (answers).
+
+    Two questions are never compared with each other, unlike in NT-Xent. Second items of *different* pairs are hard
+    negatives. Where identities or views speak instead of pairs, the first item of each asks and the others answer.
+
+    Args:
+        distance: how embeddings are compared; d is in units of its typical distance.
+        temperature: above 0.
+        symmetric: answers ask too, and the two values are averaged.
+
+    Source: Henderson et al. (2017), Efficient natural language response suggestion for smart reply, section 4.
+    """
+
+    answers: ClassVar[int | None] = None
+    """At most so many answers of each identity; None: all."""
+
+    def __init__(self, distance: Distance, *, temperature: float = 0.05, symmetric: bool = False) -> None:
+        super().__init__(distance, temperature=temperature)
+        self.symmetric = symmetric
+
+    def forward(self, rows: Float[Tensor, "n d"], cols: Float[Tensor, "m d"], relation: Relation) -> Term:
+        ask, answer = questions(relation, self.answers)
+        part = relation.part(ask, answer)
+        there = super().forward(rows[ask], cols[answer], part)
+        if not self.symmetric:
+            return there
+        back = super().forward(cols[answer], rows[ask], part.turned())
+        return Term((there.value + back.value) / 2, there.counted + back.counted)
+
+
+class NPair(MultipleNegatives):
+    """Multiple negatives with one question and one answer of each identity, and a cost on the length of embeddings.
+
+    Args:
+        distance: how embeddings are compared; d is in units of its typical distance.
+        temperature: above 0. The source uses inner products of embeddings of free length; where the distance is
+            bounded, the temperature takes the place of that length.
+        weight: of the mean squared length of embeddings.
+
+    Source: Sohn (2016), Improved deep metric learning with multi-class N-pair loss objective, eq. 7 and 8.
+    """
+
+    answers = 1
+
+    def __init__(self, distance: Distance, *, temperature: float = 0.1, weight: float = 0.002) -> None:
+        super().__init__(distance, temperature=temperature)
+        self.weight = weight
+
+    def forward(self, rows: Float[Tensor, "n d"], cols: Float[Tensor, "m d"], relation: Relation) -> Term:
+        term = super().forward(rows, cols, relation)
+        if not term.counted:
+            return term
+        length = wide(rows).square().sum(1).mean() + wide(cols).square().sum(1).mean()
+        return Term(term.value + self.weight * length / 2, term.counted)
+
+
+def questions(relation: Relation, answers: int | None = None) -> tuple[Int[Tensor, " q"], Int[Tensor, " a"]]:
+    """Which rows ask and which columns answer.
+
+    Args:
+        relation: explicit pairs speak first, then identities, then views.
+        answers: at most so many of each identity; of explicit pairs, any number but only the *same* ones.
+    """
+    if relation.pairs is not None:
+        same = relation.pairs.value > 0.5
+        answering = relation.pairs.col if answers is None else relation.pairs.col[same]
+        return torch.unique(relation.pairs.row[same]), torch.unique(answering)
+    if relation.rows is not relation.cols:
+        device = relation.rows.ids.device
+        return torch.arange(len(relation.rows), device=device), torch.arange(len(relation.cols), device=device)
+    side = relation.rows
+    turn = _turn(side.ids if side.identity is None else side.identity)
+    asking = turn == 0
+    answering = (turn > 0) & (turn <= (answers or len(side)))
+    return asking.nonzero().squeeze(1), answering.nonzero().squeeze(1)
+
+
+def _turn(codes: Int[Tensor, " n"]) -> Int[Tensor, " n"]:
+    """How many earlier rows have the same code; -1 where it is unknown."""
+    ordered, order = codes.sort(stable=True)
+    place = torch.arange(len(codes), device=codes.device)
+    begins = torch.ones_like(ordered, dtype=torch.bool)
+    begins[1:] = ordered[1:] != ordered[:-1]
+    start = torch.where(begins, place, 0).cummax(0).values
+    turn = torch.empty_like(codes)
+    turn[order] = place - start
+    return turn.masked_fill(codes == UNKNOWN, -1)

@@ -1,0 +1,62 @@
+"""Proxy-Anchor: each identity's proxy looks at all items of the batch at once, the hard ones most."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor
+from torch.nn.functional import softplus
+
+from gemel.learn.distances import Distance
+from gemel.learn.losses.base import Term
+from gemel.learn.losses.proxies import Proxies
+from gemel.learn.losses.rowwise import Sum, Whole
+from gemel.learn.relation import Block, Relation
+
+if TYPE_CHECKING:
+    from jaxtyping import Float, Int
+
+
+class ProxyAnchor(Proxies):
+    """Mean over proxies with a positive of log(1 + sum over positives of exp(-alpha (s - margin))),
+
+    plus the mean over all proxies of log(1 + sum over negatives of exp(alpha (s + margin))), with s = 1 - d.
+
+    Args:
+        margin: on either side, in units of the typical distance.
+        alpha: the scale, above 0.
+        distance, identities, dim, sampled: as of every loss with proxies.
+
+    Source: Kim et al. (2020), Proxy anchor loss for deep metric learning, eq. 4.
+    """
+
+    def __init__(
+        self,
+        distance: Distance,
+        *,
+        identities: Int[Tensor, " c"],
+        dim: int,
+        margin: float = 0.1,
+        alpha: float = 32.0,
+        sampled: int | None = None,
+    ) -> None:
+        super().__init__(distance, identities=identities, dim=dim, sampled=sampled)
+        self.margin = margin
+        self.alpha = alpha
+
+    def forward(self, rows: Float[Tensor, "n d"], cols: Float[Tensor, "m d"], relation: Relation) -> Term:
+        proxies, side = self.against(relation)
+        return super().forward(proxies, rows, Relation(side, relation.rows))
+
+    def cost(self, apart: Float[Tensor, "b m"], block: Block, whole: Whole) -> Sum:
+        present = block.same.any(1)
+        pull = self.alpha * (apart - (1 - self.margin))
+        push = self.alpha * (1 + self.margin - apart)
+        near = softplus(pull.masked_fill(~block.same, -torch.inf).logsumexp(1))
+        far = softplus(push.masked_fill(~block.different, -torch.inf).logsumexp(1))
+        total = near[present].sum() / max(whole.anchors, 1) + far.sum() / len(whole.relation.rows)
+        return Sum(total, int(present.count_nonzero()))
+
+    def mean(self, total: Float[Tensor, ""], counted: int) -> Float[Tensor, ""]:
+        return total
