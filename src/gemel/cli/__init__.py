@@ -5,7 +5,6 @@ Only what the help needs is imported here; each command imports the rest when it
 
 from __future__ import annotations
 
-import json
 import sys
 
 import typer
@@ -13,11 +12,11 @@ import typer
 from gemel.cli.calibrate import calibrate
 from gemel.cli.demo import demo
 from gemel.cli.embed import embed
+from gemel.cli.ending import ended
 from gemel.cli.evaluate import evaluate
 from gemel.cli.info import info
 from gemel.cli.train import train
 from gemel.cli.verify import verify
-from gemel.errors import GemelError
 
 app = typer.Typer(
     name="gemel",
@@ -35,12 +34,5 @@ for command in (demo, train, evaluate, calibrate, verify, embed, info):
 
 
 def main() -> None:
-    """Run a command; what gemel itself refuses is one message and exit code 2."""
-    try:
-        app()
-    except GemelError as error:
-        if "--json" in sys.argv:
-            print(json.dumps({"error": type(error).__name__, "message": str(error)}))
-        else:
-            print(f"gemel: {error}", file=sys.stderr)
-        sys.exit(2)
+    """The `gemel` command."""
+    sys.exit(ended(app))
