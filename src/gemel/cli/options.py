@@ -29,19 +29,29 @@ Threads = Annotated[Optional[int], typer.Option(help="Threads of the encoder; al
 READING: dict[str, tuple[Any, Any, str]] = {
     "grouped": (bool, False, "The first level of the folder holds groups: GROUP/IDENTITY/FILE."),
     "impostors": (Optional[str], None, "Suffix of folders that hold forgeries of an identity, such as _forg."),
-    "pairs": (Optional[str], None, "A table of pairs whose sides are ids of DATA."),
+    "pairs": (Optional[str], None, "A table of pairs or triplets that name items of DATA by id or path."),
+    "root": (Optional[str], None, "Folder that paths in tables are relative to; the table's own unless given."),
+    "item": (Optional[str], None, "Column that holds the item: a picture's path, or a vector."),
     "id": (Optional[str], None, "Column that holds the item's id."),
-    "image": (Optional[str], None, "Column that holds the picture's path."),
     "identity": (Optional[str], None, "Column that holds the identity."),
     "group": (Optional[str], None, "Column that holds the group."),
     "split": (Optional[str], None, "Column that says train, stop, calibrate or test."),
+    "time": (Optional[str], None, "Column that holds when the item was made."),
     "impostor_of": (Optional[str], None, "Column that holds the identity an item pretends to be."),
     "duplicate_of": (Optional[str], None, "Column that holds the id of an item that is the same."),
+    "a": (Optional[str], None, "Column of pairs that holds one side: a path or an id."),
+    "b": (Optional[str], None, "Column of pairs that holds the other side."),
     "same": (Optional[str], None, "Column of pairs that says whether they are the same."),
     "score": (Optional[str], None, "Column of pairs that says how similar they are."),
+    "scores": (Optional[tuple[float, float]], None, "Lowest and highest possible score, such as 0 5."),
+    "anchor": (Optional[str], None, "Column of triplets that holds the item that the others are compared with."),
+    "positive": (Optional[str], None, "Column of triplets that holds an item that is the same."),
+    "negative": (Optional[str], None, "Column of triplets that holds an item that is different."),
     "allow_bad": (float, 0.01, "Share of items that may be unreadable, 0 to 1."),
 }
 """How DATA is read: name → type, default, help. Passed on to `gemel.read`, `allow_bad` excepted."""
+ALSO = {"item": "--image"}
+"""A second name that a flag goes by."""
 
 
 def _flag(name: str, kind: Any, default: Any, text: str, panel: str) -> inspect.Parameter:
@@ -49,6 +59,8 @@ def _flag(name: str, kind: Any, default: Any, text: str, panel: str) -> inspect.
     names = (
         [f"--{dashed}/--no-{dashed}"] if kind in (bool, Optional[bool]) and default is not False else [f"--{dashed}"]
     )
+    if name in ALSO:
+        names.append(ALSO[name])
     option = typer.Option(*names, help=text, rich_help_panel=panel)
     return inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=Annotated[kind, option])
 
