@@ -9,6 +9,7 @@ import typer
 
 from gemel.cli.options import AsJson, Data, Model, Threads, reading, reading_flags, with_options
 from gemel.cli.output import answer, progress
+from gemel.cli.targets import refuse_model, refuse_replacing
 
 
 @with_options(reading_flags)
@@ -36,11 +37,15 @@ def calibrate(
     from gemel.siamese import Siamese
 
     twin = Siamese.load(model, threads=threads)
+    target = Path(model) if out is None else out
+    if out is None:
+        refuse_replacing(target)
+    else:
+        refuse_model(target)
     collection = read(data, **reading(more))
     with progress("embedding") as bar:
         calibrated = twin.calibrate(
             collection, prior=prior, seed=seed, allow_overlap=overlap, allow_bad=more["allow_bad"], progress=bar
         )
-    target = Path(model) if out is None else out
     calibrated.save(target)
     answer(f"{calibrated.describe()}\nModel:  {target}", {"model": str(target), **calibrated.json()}, as_json=as_json)

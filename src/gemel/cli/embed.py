@@ -9,7 +9,8 @@ import typer
 
 from gemel.cli.options import AsJson, Data, Model, Threads, reading, reading_flags, with_options
 from gemel.cli.output import answer, note, progress
-from gemel.errors import DataError, TooManyBad, require
+from gemel.cli.targets import refuse_file
+from gemel.errors import DataError, require
 
 if TYPE_CHECKING:
     import numpy as np
@@ -30,19 +31,18 @@ def embed(
     """
     if out.suffix not in (".npz", ".parquet"):
         raise DataError(f"--out must end in .npz or .parquet, and is {out}.")
+    refuse_file(out)
+    if out.suffix == ".parquet":
+        require("pyarrow", extra="tables", purpose="write Parquet")
     from gemel.items import read
     from gemel.siamese import Siamese
 
     twin = Siamese.load(model, threads=threads)
     collection = read(data, **reading(more))
     with progress("embedding") as bar:
-        found = twin.embed(collection, progress=bar)
+        found = twin.embed(collection, progress=bar).require(more["allow_bad"], collection.origin)
     for bad in found.bad:
         note(f"left out: {bad.name}: {bad.reason}")
-    if len(found.bad) > more["allow_bad"] * len(collection):
-        raise TooManyBad(
-            f"{len(found.bad)} of {len(collection)} items cannot be read, more than --allow-bad {more['allow_bad']}."
-        )
     names = [collection.name(int(i)) for i in found.index]
     labels = None if collection.identity is None else [collection.identity.value(int(i)) for i in found.index]
     _write(out, names, labels, found.vectors)
@@ -59,8 +59,9 @@ def _write(out: Path, names: list[str], labels: list[str | None] | None, vectors
             arrays["identity"] = np.array([label or "" for label in labels])
         np.savez(out, allow_pickle=False, **arrays)
         return
-    pa = require("pyarrow", extra="tables", purpose="write Parquet")
-    parquet = require("pyarrow.parquet", extra="tables", purpose="write Parquet")
+    import pyarrow as pa
+    from pyarrow import parquet
+
     rows = pa.FixedSizeListArray.from_arrays(pa.array(vectors.ravel()), vectors.shape[1])
     columns = {"name": pa.array(names), "embedding": rows}
     if labels is not None:

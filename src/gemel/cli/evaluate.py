@@ -28,15 +28,15 @@ def evaluate(
     gemel evaluate faces.gemel others/ --report others.html
     """
     from gemel.items import read
+    from gemel.report import draw_report, findings, refuse_report
     from gemel.siamese import Siamese
-    from gemel.siamese import evaluate as measure
 
+    if report is not None:
+        refuse_report(report)
     twin = Siamese.load(model, threads=threads)
     collection = read(data, **reading(more))
     with progress("embedding") as bar:
-        found = measure(twin, collection, allow_bad=more["allow_bad"], progress=bar)
+        found = findings(twin, collection, allow_bad=more["allow_bad"], progress=bar)
     if report is not None:
-        from gemel.report import write_report
-
-        write_report(report, twin, collection, pictures=pictures)
-    answer(found.summary(), found.json(), as_json=as_json)
+        draw_report(report, found, pictures=pictures)
+    answer(found.evaluation.summary(), found.evaluation.json(), as_json=as_json)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
-from gemel.report.writing import write_report
+from gemel.report.findings import findings
+from gemel.report.writing import draw_report, refuse_report, write_report
 
-__all__ = ["write_report"]
+__all__ = ["draw_report", "findings", "refuse_report", "write_report"]

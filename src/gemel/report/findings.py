@@ -5,9 +5,9 @@ Knows twins and collections; knows no HTML and no figures.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -109,23 +109,20 @@ class Findings:
         return [*_one_shot(self.evaluation), *_retrieval(self.evaluation)]
 
 
-def findings(twin: Siamese, data: Collection, *, limit: int, seed: int, progress: Progress | None) -> Findings:
-    """Embed and measure; errors as in `evaluate`. Bad items are counted, however many, as long as some are good."""
-    found = twin.embed(data, progress=progress).require(1.0, data.origin)
-    own: dict[str, Any] = {field.name: getattr(twin, field.name) for field in fields(Siamese)}
-    evaluation = evaluate(_Embedded(found=found, **own), data, allow_bad=1.0, limit=limit, seed=seed)
+def findings(
+    twin: Siamese,
+    data: Collection,
+    *,
+    allow_bad: float = 1.0,
+    limit: int = 100_000,
+    seed: int = 0,
+    progress: Progress | None = None,
+) -> Findings:
+    """Embed and measure; arguments and errors as in `evaluate`, but bad items are only counted unless told."""
+    found = twin.embed(data, progress=progress)
+    evaluation = evaluate(twin, data, found=found, allow_bad=allow_bad, limit=limit, seed=seed)
     known = known_pairs(data, found, limit=limit, seed=seed)
     return Findings(twin, data, found, known, known.distances(found.vectors, twin.metric), evaluation)
-
-
-@dataclass(frozen=True, kw_only=True, eq=False)
-class _Embedded(Siamese):
-    """The twin with its data embedded already, so that measuring does not embed it again."""
-
-    found: Embeddings
-
-    def embed(self, items: Any, *, batch: int = 64, progress: Progress | None = None) -> Embeddings:
-        return self.found
 
 
 def _one_shot(found: Evaluation) -> list[Rate]:

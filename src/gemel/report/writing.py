@@ -13,7 +13,7 @@ from gemel.errors import DataError, require
 from gemel.items import Collection
 from gemel.report import sections
 from gemel.report.album import Album
-from gemel.report.findings import findings
+from gemel.report.findings import Findings, findings
 from gemel.report.page import page
 from gemel.siamese.embedding import Progress
 from gemel.siamese.twin import Siamese
@@ -50,10 +50,15 @@ def write_report(
         DataError: the file cannot be written, or lies in a model folder.
         MissingExtra: Matplotlib is not installed.
     """
+    refuse_report(path)
+    return draw_report(
+        path, findings(twin, data, limit=limit, seed=seed, progress=progress), pictures=pictures, seed=seed
+    )
+
+
+def draw_report(path: str | Path, found: Findings, *, pictures: bool = True, seed: int = 0) -> Path:
+    """Write what was found already; arguments and errors as in `write_report`."""
     target = Path(path)
-    _refuse(target)
-    require("matplotlib", extra="train", purpose="draw a report")
-    found = findings(twin, data, limit=limit, seed=seed, progress=progress)
     album, rng = Album(found.items, pictures=pictures), np.random.default_rng(seed)
     parts = [
         sections.answer(found),
@@ -69,7 +74,10 @@ def write_report(
     return target
 
 
-def _refuse(target: Path) -> None:
+def refuse_report(path: str | Path) -> None:
+    """Raises what keeps a report from being written there, before anything is measured for it."""
+    target = Path(path)
+    require("matplotlib", extra="train", purpose="draw a report")
     if not target.absolute().parent.is_dir():
         raise DataError(f"The folder {target.absolute().parent} for the report does not exist. Make it first.")
     if target.is_dir():

@@ -105,6 +105,7 @@ def evaluate(
     twin: Siamese,
     data: Collection,
     *,
+    found: Embeddings | None = None,
     allow_bad: float = 0.01,
     limit: int = 100_000,
     seed: int = 0,
@@ -115,6 +116,7 @@ def evaluate(
     Args:
         twin: what to measure.
         data: items with known answers, best of identities that training never saw.
+        found: their embeddings by this twin, where they are at hand.
         allow_bad: share of items that may be bad, 0 to 1.
         limit: most same pairs, and most different pairs, that are measured.
         seed: of samples and episodes.
@@ -124,7 +126,8 @@ def evaluate(
         NotEnoughData: there are no same, or no different, pairs.
         TooManyBad: more bad items than allowed.
     """
-    found = twin.embed(data, progress=progress).require(allow_bad, data.origin)
+    found = twin.embed(data, progress=progress) if found is None else found
+    found = found.require(allow_bad, data.origin)
     pairs = known_pairs(data, found, limit=limit, seed=seed)
     if pairs.same.all() or not pairs.same.any():
         kind = "different" if pairs.same.any() else "same"

@@ -38,7 +38,7 @@ def write(folder: str | Path, manifest: Manifest, parts: Mapping[str, Part]) -> 
         ModelError: there is something else at that place, or it cannot be written.
     """
     target = Path(folder).absolute()
-    _refuse_to_replace(target)
+    refuse_to_replace(target)
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         temporary = _beside(target)
@@ -71,6 +71,21 @@ def read(folder: str | Path) -> tuple[Manifest, dict[str, Part]]:
     if strange:
         raise ModelError(f"{folder} lists a file {strange[0]!r}; a model holds only {', '.join(FILES)}.")
     return manifest, parts
+
+
+def refuse_to_replace(folder: str | Path) -> None:
+    """Raises ModelError where `write` would replace something that is not a model, or holds more than one."""
+    target = Path(folder).absolute()
+    if not target.exists() or (target.is_dir() and not any(target.iterdir())):
+        return
+    if not _is_model(target):
+        raise ModelError(f"{target} exists and is not a gemel model; it is left alone. Choose another name.")
+    strange = sorted(entry.name for entry in target.iterdir() if entry.name not in (MANIFEST, *FILES))
+    if strange:
+        raise ModelError(
+            f"{target} also holds {strange[0]!r}, which a model does not; replacing it would lose that. "
+            "Move it away, or choose another name."
+        )
 
 
 def check(folder: str | Path) -> Manifest:
@@ -143,19 +158,6 @@ def _remove(place: Path) -> None:
     import shutil
 
     shutil.rmtree(place, ignore_errors=True)
-
-
-def _refuse_to_replace(target: Path) -> None:
-    if not target.exists() or (target.is_dir() and not any(target.iterdir())):
-        return
-    if not _is_model(target):
-        raise ModelError(f"{target} exists and is not a gemel model; it is left alone. Choose another name.")
-    strange = sorted(entry.name for entry in target.iterdir() if entry.name not in (MANIFEST, *FILES))
-    if strange:
-        raise ModelError(
-            f"{target} also holds {strange[0]!r}, which a model does not; replacing it would lose that. "
-            "Move it away, or choose another name."
-        )
 
 
 def _is_model(place: Path) -> bool:
