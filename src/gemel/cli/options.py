@@ -24,7 +24,7 @@ Data = Annotated[
         metavar="DATA",
     ),
 ]
-Threads = Annotated[Optional[int], typer.Option(help="Threads of the encoder; all cores when not given.")]
+Threads = Annotated[Optional[int], typer.Option(min=1, help="Threads of the encoder; all cores when not given.")]
 
 READING: dict[str, tuple[Any, Any, str]] = {
     "grouped": (bool, False, "The first level of the folder holds groups: GROUP/IDENTITY/FILE."),
@@ -52,22 +52,23 @@ READING: dict[str, tuple[Any, Any, str]] = {
 """How DATA is read: name → type, default, help. Passed on to `gemel.read`, `allow_bad` excepted."""
 ALSO = {"item": "--image"}
 """A second name that a flag goes by."""
+RECIPE = "Recipe: where no default is shown, chosen from the data unless given"
 
 
-def _flag(name: str, kind: Any, default: Any, text: str, panel: str) -> inspect.Parameter:
+def _flag(name: str, kind: Any, default: Any, text: str, **looks: Any) -> inspect.Parameter:
     dashed = name.replace("_", "-")
     names = (
         [f"--{dashed}/--no-{dashed}"] if kind in (bool, Optional[bool]) and default is not False else [f"--{dashed}"]
     )
     if name in ALSO:
         names.append(ALSO[name])
-    option = typer.Option(*names, help=text, rich_help_panel=panel)
+    option = typer.Option(*names, help=text, **looks)
     return inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=Annotated[kind, option])
 
 
 def reading_flags() -> list[inspect.Parameter]:
     """A flag for everything that `gemel.read` may need to be told."""
-    return [_flag(name, *spec, panel="How DATA is read") for name, spec in READING.items()]
+    return [_flag(name, *spec, rich_help_panel="How DATA is read") for name, spec in READING.items()]
 
 
 def recipe_flags() -> list[inspect.Parameter]:
@@ -76,9 +77,16 @@ def recipe_flags() -> list[inspect.Parameter]:
     for name, (kind, default, text) in described().items():
         allowed = CHOICES.get(name)
         typed: Any = Literal[allowed] if allowed else kind
-        shown = text if default is None else f"{text} (default: {default})"
-        flags.append(_flag(name, Optional[typed], None, shown, panel="Recipe: all chosen from the data unless given"))
+        metavar = "<name>" if allowed else None  # the names stand in the text, where there is room for them
+        shown = _shown(text, default, allowed or ())
+        flags.append(_flag(name, Optional[typed], None, shown, metavar=metavar, rich_help_panel=RECIPE))
     return flags
+
+
+def _shown(text: str, default: Any, allowed: tuple[str, ...]) -> str:
+    names = "" if all(name in text for name in allowed) else f": {', '.join(allowed)}"
+    plain = {True: "yes", False: "no"}[default] if isinstance(default, bool) else default
+    return text + names + ("" if default is None else f" (default: {plain})")
 
 
 def with_options(*groups: Callable[[], list[inspect.Parameter]]) -> Callable[[Callable[..., Any]], Callable[..., Any]]:

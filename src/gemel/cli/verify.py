@@ -31,11 +31,11 @@ def verify(
 
     gemel verify faces.gemel a.jpg b.jpg
 
-    gemel verify faces.gemel a.jpg b.jpg --fmr 0.01           at a chosen false match rate
+    gemel verify faces.gemel a.jpg b.jpg --fmr 0.01        a false match rate
 
-    gemel verify faces.gemel a.jpg b.jpg --prior 0.001        where few pairs are the same
+    gemel verify faces.gemel a.jpg b.jpg --prior 0.001     few pairs are the same
 
-    gemel verify faces.gemel a.jpg b.jpg --certainty 0.95     or say that you do not know
+    gemel verify faces.gemel a.jpg b.jpg --certainty 0.95  or stay undecided
     """
     from gemel.siamese import Siamese
 
