@@ -1,4 +1,4 @@
-"""A place that cannot be written to is refused before the work begins."""
+"""Where commands write: a place that cannot be written to is refused before the work, and the work is done once."""
 
 from __future__ import annotations
 
@@ -52,3 +52,17 @@ def test_a_folder_that_a_model_may_not_replace(gemel: Shell, vectors: tuple[Path
     (vectors[0] / "notes.txt").write_text("mine", encoding="utf-8")
     assert "notes.txt" in gemel("calibrate", *vectors).err
     assert (tmp_path / "x.gemel" / "diary.txt").exists()
+
+
+def test_a_report_and_its_numbers_come_from_one_embedding(
+    gemel: Shell, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rng = np.random.default_rng(0)
+    np.savez(tmp_path / "v.npz", embedding=rng.normal(size=(40, 8)).astype(np.float32), identity=np.arange(40) // 2)
+    Siamese.from_vectors(8).save(tmp_path / "v.gemel")
+    embed, calls = Siamese.embed, []
+    monkeypatch.setattr(Siamese, "embed", lambda *given, **how: calls.append(given) or embed(*given, **how))
+    ran = gemel("evaluate", tmp_path / "v.gemel", tmp_path / "v.npz", "--report", tmp_path / "r.html")
+    assert ran.code == 0, ran.err
+    assert (tmp_path / "r.html").exists()
+    assert len(calls) == 1
