@@ -101,6 +101,14 @@ def test_a_dry_run_trains_nothing(gemel: Shell, pictures: Path, tmp_path: Path) 
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_dry_run_in_json_has_the_costs(gemel: Shell, pictures: Path, tmp_path: Path) -> None:
+    ran = gemel("train", pictures, "--out", tmp_path / "x.gemel", "--dry-run", "--steps", 50, "--json")
+    values = json.loads(ran.out)
+    assert values["recipe"]["steps"] == 50
+    assert values["costs"].keys() == {"seconds", "seconds_per_step", "memory_bytes", "disk_bytes"}
+    assert all(cost > 0 for cost in values["costs"].values())
+
+
 class TestBadInput:
     """Every mistake ends in a sentence and exit code 2."""
 
@@ -128,6 +136,17 @@ class TestBadInput:
 
     def test_a_missing_file(self, gemel: Shell, model: Path, pictures: Path, tmp_path: Path) -> None:
         self.refused(gemel("verify", model, tmp_path / "no.png", pictures / "p000" / "0000.png"), "no.png")
+
+    def test_a_model_that_does_not_exist(self, gemel: Shell, tmp_path: Path) -> None:
+        self.refused(gemel("verify", tmp_path / "no.gemel", "a.png", "b.png"), "no such folder")
+
+    def test_no_threads_at_all(self, gemel: Shell) -> None:
+        assert gemel("verify", "x.gemel", "a.png", "b.png", "--threads", 0).code == 2
+
+    def test_a_folder_as_a_recipe(self, gemel: Shell, pictures: Path, tmp_path: Path) -> None:
+        ran = gemel("train", pictures, "--out", tmp_path / "x.gemel", "--recipe", tmp_path)
+        self.refused(ran, "directory")
+        assert "unexpected" not in ran.err
 
     def test_a_folder_that_is_no_model(self, gemel: Shell, pictures: Path) -> None:
         self.refused(gemel("info", pictures), "pictures")

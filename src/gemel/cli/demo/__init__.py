@@ -6,6 +6,7 @@ Runs the same commands that you would type, on data that ships with dependencies
 from __future__ import annotations
 
 import shlex
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -43,6 +44,7 @@ def demo(
     note("2. Training on them, with this recipe (chosen on held-out letters, never on digits)")
     note("".join(f"   {line}\n" for line in RECIPE.read_text(encoding="utf-8").splitlines()))
     model = folder / "letters.gemel"
+    shutil.rmtree(f"{model}.training", ignore_errors=True)  # of a demo that was interrupted
     _gemel("train", folder / "letters", "--out", model, "--recipe", RECIPE, *_steps(steps))
 
     note("\n3. Handwritten digits, which it has never seen, from one and from five examples of each")
