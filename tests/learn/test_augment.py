@@ -47,6 +47,19 @@ def test_a_uniform_image_stays_as_it_is(name: str) -> None:
     torch.testing.assert_close(Augment(**{name: EACH[name]})(plain, 3), plain)
 
 
+@pytest.mark.parametrize("hue", [0.4, 1.0])
+def test_mixed_channels_stay_between_the_lowest_and_the_highest(hue: float, images: torch.Tensor) -> None:
+    for seed in range(50):
+        mixed = Augment(hue=hue)(images, seed)
+        assert bool((mixed <= images.amax(1, keepdim=True) + 1e-6).all())
+        assert bool((mixed >= images.amin(1, keepdim=True) - 1e-6).all())
+
+
+def test_grey_stays_grey_when_channels_are_mixed(images: torch.Tensor) -> None:
+    grey = images[:, :1].expand(-1, 3, -1, -1)
+    torch.testing.assert_close(Augment(hue=1.0)(grey, 3), grey)
+
+
 def test_flip_mirrors_about_half_of_the_images() -> None:
     images = torch.rand(200, 1, 8, 8, generator=torch.Generator().manual_seed(1))
     moved = Augment(flip=True)(images, 2)

@@ -35,7 +35,7 @@ class Augment:
         elastic: standard deviation of the control points' shift, as a share of the side.
         flip: mirror left and right, half of the time.
         brightness: brightness and contrast, up to this share either way.
-        hue: mixing of the colour channels, up to this share; nothing on grey images.
+        hue: mixing of the colour channels, up to this share (at most 1); grey stays grey.
         blur: Gaussian blur with a standard deviation up to this many pixels.
         erase: a box up to this share of the area is filled with the image's mean.
     """
@@ -98,8 +98,9 @@ class Augment:
             mean = images.mean((1, 2, 3), keepdim=True)
             images = (images - mean) * gain + mean + (offset - 1)
         if self.hue and channels == 3:
-            mix = torch.eye(3, device=images.device) + noise.normal(n, 3, 3) * self.hue / 2
-            images = torch.einsum("nij,njhw->nihw", mix / mix.sum(2, keepdim=True), images)
+            share = self.hue * noise.uniform(n, 1, 1).abs()
+            mix = torch.lerp(torch.eye(3, device=images.device), noise.normal(n, 3, 3).softmax(2), share)
+            images = torch.einsum("nij,njhw->nihw", mix, images)
         return images
 
 
