@@ -12,7 +12,8 @@ import numpy as np
 
 from gemel.distances import Distance
 from gemel.errors import NotEnoughData
-from gemel.items.collection import Collection, Pairs
+from gemel.items.collection import Collection
+from gemel.items.explicit import explicit
 from gemel.items.units import claims, units
 from gemel.measure.pairing import owners, pairs_of
 from gemel.neighbors.exact import paired_at
@@ -58,7 +59,7 @@ def known_pairs(data: Collection, found: Embeddings, *, limit: int = 100_000, se
         NotEnoughData: neither pairs nor identities are known.
     """
     items = data.take(found.index)
-    pairs = _explicit(items)
+    pairs = explicit(items)
     if pairs is not None:
         a, b, same = _some(pairs.a, pairs.b, pairs.alike(), limit, seed)
         return _distinct(found, a, b, same, units(items), "pairs")
@@ -70,17 +71,6 @@ def known_pairs(data: Collection, found: Embeddings, *, limit: int = 100_000, se
     codes, claimed = items.identity.codes, claims(items)
     a, b, same = pairs_of(codes, limit=limit, seed=seed, impostor_of=claimed)
     return _distinct(found, a, b, same, owners(codes, claimed), "identities")
-
-
-def _explicit(items: Collection) -> Pairs | None:
-    """The pairs a collection names, or those its triplets hold; None where there are none."""
-    if items.pairs is not None and len(items.pairs):
-        return items.pairs
-    if items.triplets is None or not len(items.triplets):
-        return None
-    anchor, positive, negative = items.triplets.anchor, items.triplets.positive, items.triplets.negative
-    same = np.repeat([True, False], len(anchor))
-    return Pairs(np.concatenate([anchor, anchor]), np.concatenate([positive, negative]), same)
 
 
 def _some(

@@ -1,0 +1,21 @@
+"""The pairs that a collection names, whether as pairs or inside triplets. Knows what was told, no identities."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from gemel.items.collection import Collection, Pairs
+
+
+def explicit(items: Collection) -> Pairs | None:
+    """The pairs that were given, or those that the triplets hold; None where there are none.
+
+    Of m triplets, pair i is anchor and positive of triplet i, and pair m + i its anchor and negative.
+    """
+    if items.pairs is not None and len(items.pairs):
+        return items.pairs
+    if items.triplets is None or not len(items.triplets):
+        return None
+    anchor, positive, negative = items.triplets.anchor, items.triplets.positive, items.triplets.negative
+    same = np.repeat([True, False], len(anchor))
+    return Pairs(np.concatenate([anchor, anchor]), np.concatenate([positive, negative]), same)
