@@ -9,7 +9,7 @@ import pytest
 from gemel.errors import RecipeError
 from gemel.recipe import Facts, Recipe, choose, described
 
-FACES = Facts(modality="image", items=10_000, identities=800, most_items=6, singletons=3000, side=250, color=True)
+FACES = Facts(modality="image", items=10_000, identities=800, median_items=6, singletons=3000, side=250, color=True)
 
 
 def test_a_recipe_survives_its_file(tmp_path: Path) -> None:
@@ -27,7 +27,20 @@ def test_a_recipe_survives_its_file(tmp_path: Path) -> None:
         ("loss = 'magic'", "choose one of supcon"),
         ("steps = 0", "must be above 0"),
         ("steps = 5\nminutes = 3", "Give the budget once"),
-        ("holdout = 1.0", r"must lie in \[0, 1\)"),
+        ("holdout = 0.6", r"holdout = 0.6 must lie in \[0, 0.5\]"),
+        ("dropout = 1.0", r"must lie in \[0, 1\)"),
+        ("scale = 1.0", r"must lie in \[0, 1\)"),
+        ("hue = 1.5", r"must lie in \[0, 1\]"),
+        ("erase = -0.1", r"must lie in \[0, 1\]"),
+        *[
+            (f"{name} = -1", "must be at least 0")
+            for name in "seed groups unlabelled weight_decay degrees translate shear elastic brightness blur".split()
+        ],
+        ("lr = inf", "and finite"),
+        ("degrees = nan", "must be at least 0"),
+        ("loss = 'supcon'\nminer = 'hard'", "miner = 'hard' changes nothing for the supcon loss.*triplet"),
+        ("loss = 'bce'\nsoft = true", "soft = True changes nothing"),
+        ("loss = 'triplet'\nsampled = 8", "sampled = 8 changes nothing.*softmax, cosface, arcface"),
         ("steps", "is not a TOML file"),
     ],
 )
@@ -50,9 +63,45 @@ def test_everything_is_closed_and_what_was_chosen_stays() -> None:
 
 
 def test_pairs_without_identities_are_learned_by_contrast() -> None:
-    facts = Facts(modality="vector", items=1000, identities=0, most_items=2, pairs=500)
+    facts = Facts(modality="vector", items=1000, identities=0, median_items=2, pairs=500)
     recipe = choose(Recipe(), facts)
     assert (recipe.loss, recipe.encoder) == ("contrastive", "dense")
+
+
+@pytest.mark.parametrize(("pairs", "positives_only"), [(500, True), (0, False)])
+def test_what_is_only_known_to_be_the_same_is_told_from_the_rest_of_its_batch(pairs: int, positives_only: bool) -> None:
+    facts = Facts(
+        modality="image", items=1000, identities=0, median_items=2, pairs=pairs, positives_only=positives_only
+    )
+    assert choose(Recipe(), facts).loss == "infonce"
+
+
+def test_what_was_given_is_never_changed() -> None:
+    few = Facts(modality="image", items=30, identities=5, median_items=6)
+    given = {"identities": 500, "items": 40, "batch_pairs": 900, "size": 512, "epochs": 3.0}
+    assert choose(Recipe(**given), few).chosen().items() >= given.items()
+    assert choose(Recipe(), few).identities == 5
+
+
+def test_a_new_budget_takes_the_place_of_the_old_one() -> None:
+    recipe = Recipe(steps=500).but(minutes=5.0)
+    assert (recipe.steps, recipe.epochs, recipe.minutes) == (None, None, 5.0)
+    assert recipe.but(dim=8).minutes == 5.0
+    assert recipe.but(minutes=None).minutes is None
+    with pytest.raises(RecipeError, match="Give the budget once"):
+        recipe.but(steps=5, epochs=1.0)
+
+
+def test_a_choice_that_the_chosen_loss_ignores_is_refused() -> None:
+    with pytest.raises(RecipeError, match="choose a loss that has it: triplet"):
+        choose(Recipe(miner="hard"), FACES)
+    assert Recipe(loss="triplet", miner="hard", soft=True).miner == "hard"
+
+
+@pytest.mark.parametrize("name", ["", "missing.toml"])
+def test_what_is_no_file_is_refused(name: str, tmp_path: Path) -> None:
+    with pytest.raises(RecipeError, match=r"cannot be read|no recipe file"):
+        Recipe.read(tmp_path / name)
 
 
 def test_every_choice_has_a_help_text() -> None:

@@ -80,7 +80,7 @@ def test_same_pairs_are_pulled_and_different_pushed_from_the_start(
 def test_the_defaults_of_a_recipe_teach_from_the_start(
     chosen: str, kernel: str, dim: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    facts = Facts(modality="vector", items=1000, identities=100, most_items=4)
+    facts = Facts(modality="vector", items=1000, identities=100, median_items=4)
     loss = build(choose(Recipe(loss=chosen, distance=kernel, dim=dim), facts), torch.arange(16))
     relation = Relation.within(codes(torch.arange(64) // 4))
     pull, push = pull_and_push(loss, relation, dim, monkeypatch)

@@ -176,13 +176,14 @@ def test_the_head_of_cross_entropy_is_optimised_and_saved() -> None:
 
 @pytest.mark.parametrize("chosen", CHOICES["loss"])
 def test_a_recipe_builds_its_loss(chosen: str) -> None:
+    own = {"miner": "semihard", "soft": True} if chosen == "triplet" else {}
     loss = build(
-        Recipe(loss=chosen, distance="learned", dim=8, temperature=0.3, margin=0.4, miner="semihard", soft=True),
+        Recipe(loss=chosen, distance="learned", dim=8, temperature=0.3, margin=0.4, **own),
         torch.arange(5),
     )
     assert loss.distance is distance("manhattan")
     assert loss.needs
-    expected = {"temperature": 0.3, "margin": 0.4, "miner": "semihard", "soft": True}
+    expected = {"temperature": 0.3, "margin": 0.4, **own}
     assert all(getattr(loss, field, value) == value for field, value in expected.items())
 
 

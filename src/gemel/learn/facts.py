@@ -25,7 +25,7 @@ def facts_of(train: Collection, device: str) -> Facts:
         modality=train.modality.name,
         items=len(train),
         identities=len(several),
-        most_items=int(np.median(several)) if len(several) else 2,
+        median_items=int(np.median(several)) if len(several) else 2,
         singletons=int((counts == 1).sum()),
         pairs=0 if explicit is None else len(explicit),
         graded=train.pairs is not None and train.pairs.score is not None,

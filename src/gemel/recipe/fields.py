@@ -1,7 +1,6 @@
-"""What can be chosen when a twin learns, and what is chosen from the data when you do not.
+"""Every choice of a training, with its default and its help text; and the TOML files that hold some of them.
 
-`Recipe()` leaves everything open; `choose(recipe, facts)` closes it and says why. Flags of the shell,
-TOML files and keyword arguments are all read from the one list of fields below. Knows no PyTorch.
+Flags of the shell, TOML files and keyword arguments are all read from this one list of fields. Chooses nothing.
 """
 
 from __future__ import annotations
@@ -13,21 +12,7 @@ from pathlib import Path
 from typing import Annotated, Any, get_args, get_type_hints
 
 from gemel.errors import RecipeError
-
-CHOICES: dict[str, tuple[str, ...]] = {
-    "loss": tuple(
-        "supcon infonce decoupled multiplenegatives npair contrastive bce sigmoid multisimilarity circle lifted "
-        "triplet softmax cosface arcface proxyanchor".split()
-    ),
-    "distance": ("cosine", "euclidean", "manhattan", "learned"),
-    "miner": ("all", "hard", "semihard", "weighted"),
-    "tune": ("full", "frozen", "warmup"),
-    "norm": ("batch", "group"),
-    "aspect": ("stretch", "pad", "crop"),
-    "precision": ("fp32", "bf16", "fp16"),
-    "protocol": ("open", "closed"),
-}
-"""What a field may be, where it is one of a few words."""
+from gemel.recipe.allowed import BUDGETS, CHOICES, ONLY, RANGES
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,7 +49,8 @@ class Recipe:
     identities: Annotated[int | None, "identities in a batch"] = None
     items: Annotated[int | None, "items of each identity in a batch"] = None
     groups: Annotated[int, "groups that a batch is drawn from, for harder negatives; 0: all of them"] = 0
-    batch_pairs: Annotated[int | None, "explicit pairs in a batch"] = None
+    batch_pairs: Annotated[int | None, "pairs in a batch: explicit ones, or two views of an item"] = None
+    unlabelled: Annotated[int, "unlabelled items that join a batch, each in two views"] = 0
     balance: Annotated[bool, "draw and weigh same and different pairs equally, however rare one of them is"] = True
     rotations: Annotated[bool, "quarter turns of an identity count as new identities"] = False
 
@@ -93,7 +79,7 @@ class Recipe:
 
     # what is held out
     protocol: Annotated[str, "open: held-out identities are new; closed: their other items are"] = "open"
-    holdout: Annotated[float, "share of identities kept from training: half to stop, half to calibrate"] = 0.2
+    holdout: Annotated[float, "share kept from training, at most 0.5: half to stop, half to calibrate"] = 0.2
     checks: Annotated[int, "how often the held-out identities are looked at"] = 10
     patience: Annotated[int | None, "stop after this many checks without a better held-out EER"] = None
 
@@ -102,20 +88,36 @@ class Recipe:
             value = getattr(self, name)
             if value is not None and value not in allowed:
                 raise RecipeError(f"{name} = {value!r} does not exist; choose one of {', '.join(allowed)}.")
-        if sum(budget is not None for budget in (self.steps, self.epochs, self.minutes)) > 1:
+        if sum(getattr(self, name) is not None for name in BUDGETS) > 1:
             raise RecipeError("Give the budget once: steps, epochs or minutes.")
-        for name in _POSITIVE:
+        for name, numbers in RANGES.items():
             value = getattr(self, name)
-            if value is not None and not value > 0:
-                raise RecipeError(f"{name} = {value} must be above 0.")
-        for name in ("dropout", "average", "warmup", "holdout"):
-            if not 0 <= getattr(self, name) < 1:
-                raise RecipeError(f"{name} = {getattr(self, name)} must lie in [0, 1).")
+            if value is not None and value not in numbers:
+                raise RecipeError(f"{name} = {value} must {numbers}.")
+        self._refuse_unused()
+
+    def _refuse_unused(self) -> None:
+        """Refuse choices that the loss would not look at."""
+        for name, losses in ONLY.items():
+            if (
+                self.loss is not None
+                and self.loss not in losses
+                and getattr(self, name) != self.__dataclass_fields__[name].default
+            ):
+                raise RecipeError(
+                    f"{name} = {getattr(self, name)!r} changes nothing for the {self.loss} loss; leave it out, or "
+                    f"choose a loss that has it: {', '.join(losses)}."
+                )
 
     def but(self, **choices: Any) -> Recipe:
-        """The same recipe with some choices changed; an unknown name is refused with the nearest one."""
+        """The same recipe with some choices changed; an unknown name is refused with the nearest one.
+
+        A budget takes the place of the one before, in whatever it was given.
+        """
         for name in choices:
             _known(name)
+        if any(choices.get(name) is not None for name in BUDGETS):
+            choices = dict.fromkeys(BUDGETS) | choices
         return replace(self, **choices)
 
     @classmethod
@@ -127,6 +129,8 @@ class Recipe:
             raise RecipeError(f"There is no recipe file {path}.") from None
         except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
             raise RecipeError(f"{path} is not a TOML file of `name = value` lines: {error}") from None
+        except OSError as error:
+            raise RecipeError(f"The recipe {path} cannot be read ({error.strerror}); give a TOML file.") from None
         return cls().but(**{name: _typed(name, value, path) for name, value in values.items()})
 
     def chosen(self) -> dict[str, Any]:
@@ -136,12 +140,6 @@ class Recipe:
     def toml(self) -> str:
         """The recipe as a TOML file that `read` takes back."""
         return "".join(f"{name} = {_literal(value)}\n" for name, value in self.chosen().items())
-
-
-_POSITIVE = (
-    "size width depth dim temperature margin sampled identities items batch_pairs steps epochs minutes lr checks "
-    "patience"
-).split()
 
 
 def described() -> dict[str, tuple[type, Any, str]]:
@@ -182,72 +180,3 @@ def _literal(value: Any) -> str:
     if isinstance(value, str):
         return '"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"'
     return repr(value)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Facts:
-    """What the choices depend on, measured on the training split.
-
-    Attributes:
-        modality: name of the modality.
-        items: number of training items.
-        identities: number of identities with at least two items.
-        most_items: items of the median identity among those.
-        singletons: identities with one item.
-        pairs: number of explicit pairs, 0 when there are none.
-        graded: whether the pairs carry scores.
-        side: median longer side of a sample of the images, in pixels; 0 when there are none.
-        color: whether a sample of the images has colour.
-        device: cpu, cuda or mps.
-        fast_bf16: whether the device multiplies bfloat16 faster than float32.
-    """
-
-    modality: str
-    items: int
-    identities: int
-    most_items: int
-    singletons: int = 0
-    pairs: int = 0
-    graded: bool = False
-    side: int = 0
-    color: bool = False
-    device: str = "cpu"
-    fast_bf16: bool = False
-
-
-def choose(recipe: Recipe, facts: Facts) -> Recipe:
-    """Close every choice that the recipe leaves open, from what the data is."""
-    loss = recipe.loss or ("contrastive" if facts.pairs and not facts.identities else "supcon")
-    distance = recipe.distance or ("learned" if loss == "bce" else "cosine")
-    pretrained = (recipe.encoder or "").startswith("pretrained:")
-    batch = min(recipe.identities or 64, max(2, facts.identities + facts.singletons))
-    budget_open = recipe.steps is None and recipe.epochs is None and recipe.minutes is None
-    defaults: dict[str, Any] = {
-        "loss": loss,
-        "distance": distance,
-        "encoder": "dense" if facts.modality == "vector" else "conv",
-        "width": 256 if facts.modality == "vector" else 64,
-        "depth": 2 if facts.modality == "vector" else 4,
-        "dim": 256,
-        "norm": "batch",
-        "items": max(2, min(4, facts.most_items)),
-        "batch_pairs": max(2, min(128, facts.pairs or 128)),
-        "size": _side(facts),
-        "color": facts.color,
-        "aspect": "stretch",
-        "precision": "bf16" if facts.fast_bf16 else "fp32",
-        "lr": 5e-5 if pretrained else 1e-3,
-    }
-    if budget_open:
-        defaults["steps"] = int(min(5000, max(200, 40 * facts.items / 256)))
-    open_fields = {name: value for name, value in defaults.items() if getattr(recipe, name) is None}
-    return recipe.but(**open_fields, identities=batch)
-
-
-def _side(facts: Facts) -> int:
-    """A power of two not above the images' own side, and not above what the device handles quickly."""
-    ceiling = 64 if facts.device == "cpu" else 128
-    side = 32
-    while side * 2 <= min(facts.side, ceiling):
-        side *= 2
-    return side

@@ -1,0 +1,87 @@
+"""What is chosen from the data where a recipe leaves a choice open. What was given is never changed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from gemel.recipe.allowed import BUDGETS
+from gemel.recipe.fields import Recipe
+
+
+@dataclass(frozen=True, kw_only=True)
+class Facts:
+    """What the choices depend on, measured on the training split.
+
+    Attributes:
+        modality: name of the modality.
+        items: number of training items.
+        identities: number of identities with at least two items.
+        median_items: items of the median identity among those.
+        singletons: identities with one item.
+        pairs: number of explicit pairs, 0 when there are none.
+        positives_only: whether all of them are same, so that unlisted ones count as different.
+        graded: whether the pairs carry scores.
+        side: median longer side of a sample of the images, in pixels; 0 when there are none.
+        color: whether a sample of the images has colour.
+        device: cpu, cuda or mps.
+        fast_bf16: whether the device multiplies bfloat16 faster than float32.
+    """
+
+    modality: str
+    items: int
+    identities: int
+    median_items: int
+    singletons: int = 0
+    pairs: int = 0
+    positives_only: bool = False
+    graded: bool = False
+    side: int = 0
+    color: bool = False
+    device: str = "cpu"
+    fast_bf16: bool = False
+
+
+def choose(recipe: Recipe, facts: Facts) -> Recipe:
+    """Close every choice that the recipe leaves open, from what the data is."""
+    loss = recipe.loss or _loss(facts)
+    distance = recipe.distance or ("learned" if loss == "bce" else "cosine")
+    pretrained = (recipe.encoder or "").startswith("pretrained:")
+    budget_open = all(getattr(recipe, name) is None for name in BUDGETS)
+    defaults: dict[str, Any] = {
+        "loss": loss,
+        "distance": distance,
+        "encoder": "dense" if facts.modality == "vector" else "conv",
+        "width": 256 if facts.modality == "vector" else 64,
+        "depth": 2 if facts.modality == "vector" else 4,
+        "dim": 256,
+        "norm": "batch",
+        "identities": min(64, max(2, facts.identities + facts.singletons)),
+        "items": max(2, min(4, facts.median_items)),
+        "batch_pairs": max(2, min(128, facts.pairs or 128)),
+        "size": _side(facts),
+        "color": facts.color,
+        "aspect": "stretch",
+        "precision": "bf16" if facts.fast_bf16 else "fp32",
+        "lr": 5e-5 if pretrained else 1e-3,
+    }
+    if budget_open:
+        defaults["steps"] = int(min(5000, max(200, 40 * facts.items / 256)))
+    open_fields = {name: value for name, value in defaults.items() if getattr(recipe, name) is None}
+    return recipe.but(**open_fields)
+
+
+def _loss(facts: Facts) -> str:
+    """What fits identities, labelled pairs, or pairs and views of which only the same are known."""
+    if facts.identities:
+        return "supcon"
+    return "contrastive" if facts.pairs and not facts.positives_only else "infonce"
+
+
+def _side(facts: Facts) -> int:
+    """A power of two not above the images' own side, and not above what the device handles quickly."""
+    ceiling = 64 if facts.device == "cpu" else 128
+    side = 32
+    while side * 2 <= min(facts.side, ceiling):
+        side *= 2
+    return side
