@@ -23,13 +23,14 @@ import torch
 from torch import Tensor, distributed, nn
 from torch.nn.parallel import DistributedDataParallel
 
-from gemel.learn.batches import BatchPlan, IdentityBatches
+from gemel.learn.batches import IdentityBatches
 from gemel.learn.chunks import InChunks
 from gemel.learn.distances import distance
 from gemel.learn.encoders.conv import conv
 from gemel.learn.encoders.encoder import Encoder, Head
 from gemel.learn.gather import gather
 from gemel.learn.losses import NAMED, Loss
+from gemel.learn.plan import BatchPlan
 from gemel.learn.relation import Relation, Side
 
 IDENTITIES, ITEMS, SIDE, DIM = 200, 20, 32, 128

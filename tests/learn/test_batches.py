@@ -8,7 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gemel.errors import NotEnoughData
-from gemel.learn.batches import UNKNOWN, IdentityBatches, PairBatches
+from gemel.learn.batches import UNKNOWN, IdentityBatches, ViewBatches, WithUnlabelled
+from gemel.learn.plan import Batches, BatchPlan
 
 
 def identities_of(*counts: int) -> np.ndarray:
@@ -103,35 +104,43 @@ def test_shards_are_the_batch_in_order() -> None:
         np.testing.assert_array_equal(joined, plan.item)
 
 
-def pairs_with(same: int, different: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    a = np.arange(same + different)
-    return a, a + same + different, np.repeat([1.0, 0.0], [same, different]).astype(np.float32)
+def rows_of(plan: BatchPlan) -> list[tuple[int, int, int]]:
+    return list(zip(plan.item.tolist(), plan.variant.tolist(), plan.view.tolist(), strict=True))
 
 
-def test_rare_same_pairs_are_drawn_as_often_as_different_ones() -> None:
-    balanced = PairBatches(*pairs_with(20, 2000), pairs=64)
-    natural = PairBatches(*pairs_with(20, 2000), pairs=64, balance=False)
-    shares = [np.mean([b.plan(step).value.mean() for step in range(60)]) for b in (balanced, natural)]
-    assert shares[0] == 0.5
-    assert shares[1] == pytest.approx(20 / 2020, abs=0.005)
+@settings(max_examples=60, deadline=None)
+@given(items=st.integers(2, 90), pairs=st.integers(1, 40), turn=st.integers(0, 3))
+def test_every_item_comes_once_per_pass_in_two_views(items: int, pairs: int, turn: int) -> None:
+    batches = ViewBatches(items, pairs=pairs, seed=2)
+    parts = -(-items // max(2, pairs))
+    plans = [batches.plan(turn * parts + part) for part in range(parts)]
+    assert sorted(row for plan in plans for row in rows_of(plan)) == [(i, 0, v) for i in range(items) for v in (0, 1)]
+    assert all(len(plan) <= batches.rows <= 2 * max(2, pairs) for plan in plans)
+    assert all(plan.others == "different" for plan in plans)
+    assert rows_of(ViewBatches(items, pairs=pairs, seed=2).plan(turn)) == rows_of(batches.plan(turn))
 
 
-def test_every_pair_comes_once_per_pass() -> None:
-    a, b, value = pairs_with(6, 30)
-    batches = PairBatches(a, b, value, pairs=12)
-    drawn = np.concatenate([(p := batches.plan(step)).item[p.row][p.value == 0] for step in range(5)])
-    np.testing.assert_array_equal(np.sort(drawn), a[value == 0])
+def test_views_of_one_item_alone_teach_nothing() -> None:
+    with pytest.raises(NotEnoughData, match="two items"):
+        ViewBatches(1, pairs=8)
 
 
-def test_pairs_keep_their_ends_and_labels() -> None:
-    a, b, value = pairs_with(10, 10)
-    known = {(int(x), int(y)): v for x, y, v in zip(a, b, value, strict=True)}
-    plan = PairBatches(a, b, value, pairs=8).plan(7)
-    for row, col, v in zip(plan.row, plan.col, plan.value, strict=True):
-        assert known[int(plan.item[row]), int(plan.item[col])] == v
+def with_unlabelled(variants: int = 1) -> tuple[Batches, Batches]:
+    identity = np.concatenate([identities_of(*[4] * 9), np.full(10, UNKNOWN)])
+    batches = IdentityBatches(identity, identities=3, items=2, variants=variants)
+    return batches, WithUnlabelled(batches, np.arange(36, 46), count=4, variants=variants, seed=1)
 
 
-def test_an_item_in_several_pairs_is_one_row() -> None:
-    a, b = np.zeros(10, int), np.arange(1, 11)
-    plan = PairBatches(a, b, np.ones(10, np.float32), pairs=10).plan(0)
-    assert len(plan) == 11
+@pytest.mark.parametrize("variants", [1, 4])
+def test_unlabelled_items_join_in_two_views_each_once_per_pass(variants: int) -> None:
+    inner, outer = with_unlabelled(variants)
+    more: list[tuple[int, int, int]] = []
+    for step in range(3):
+        plan, before = outer.plan(step), inner.plan(step)
+        assert rows_of(plan)[: len(before)] == rows_of(before)
+        assert plan.others == "different"
+        assert plan.seed == before.seed
+        more += rows_of(plan)[len(before) :]
+    assert sorted((item, view) for item, _, view in more) == [(i, v) for i in range(36, 46) for v in (0, 1)]
+    assert len({(item, turns) for item, turns, _ in more}) == 10
+    assert outer.rows == inner.rows + 8

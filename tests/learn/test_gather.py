@@ -16,13 +16,13 @@ import torch
 from torch import Tensor, distributed, nn
 from torch.nn.parallel import DistributedDataParallel
 
-from gemel.learn.batches import BatchPlan
 from gemel.learn.chunks import InChunks
 from gemel.learn.distances import distance
 from gemel.learn.encoders.dense import dense
 from gemel.learn.encoders.encoder import Encoder, Head
 from gemel.learn.gather import gather
 from gemel.learn.losses import NAMED, Knows, Loss
+from gemel.learn.plan import BatchPlan
 from gemel.learn.relation import Relation, Side, SparsePairs
 
 N, DIM, IDENTITIES = 64, 6, 16
@@ -63,7 +63,7 @@ def relation(knows: Knows) -> Relation:
     if knows is Knows.VIEWS:
         return Relation.within(Side(place // 2, place % 2), others="different")
     a, p, n = place[: N - N % 3].reshape(-1, 3).T
-    if knows is Knows.PAIRS:
+    if knows is Knows.POSITIVES:
         return Relation.within(Side(place, nothing), pairs=SparsePairs(a, p, torch.ones(len(a))), others="different")
     value = torch.cat([torch.ones(len(a)), torch.zeros(len(a))])
     if knows is Knows.SCORE:

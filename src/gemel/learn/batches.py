@@ -1,4 +1,4 @@
-"""Which items meet in a batch: pure plans from (step, seed), testable without any data.
+"""Which items meet in a batch by their identity, or by being seen twice.
 
 A plan never depends on what was planned before, so resuming at a step and sharing a batch among
 processes follow from it. Knows codes of items, no tensors and no pixels.
@@ -6,68 +6,20 @@ processes follow from it. Knows codes of items, no tensors and no pixels.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from functools import lru_cache
-from typing import TYPE_CHECKING, Protocol, runtime_checkable
+from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from gemel.errors import NotEnoughData
+from gemel.learn.plan import Batches, BatchPlan, order, portion
 
 if TYPE_CHECKING:
-    from jaxtyping import Float, Int
+    from jaxtyping import Int
 
 UNKNOWN = -1
 SINGLES = 4
 """One singleton joins a batch, as a negative, for every so many items of proper identities."""
-
-
-@dataclass(frozen=True)
-class BatchPlan:
-    """The rows of one batch.
-
-    Attributes:
-        item: position among the training items.
-        variant: quarter turns (0 to 3) that make a row a new identity; 0 everywhere without rotations.
-        view: which look at the item a row is; two rows with one item differ here.
-        seed: of everything random in this step: augmentation, dropout.
-        row, col, value: explicit pairs by position in this plan, with 1 for same, 0 for different, or a score;
-            None when identities speak.
-    """
-
-    item: Int[np.ndarray, " b"]
-    variant: Int[np.ndarray, " b"]
-    view: Int[np.ndarray, " b"]
-    seed: int
-    row: Int[np.ndarray, " m"] | None = None
-    col: Int[np.ndarray, " m"] | None = None
-    value: Float[np.ndarray, " m"] | None = None
-
-    def __len__(self) -> int:
-        return len(self.item)
-
-    def shard(self, rank: int, world: int) -> BatchPlan:
-        """The rows that process `rank` of `world` encodes: a contiguous share, in order.
-
-        Pairs are dropped: they speak of the whole batch, which every process gathers.
-        """
-        own = slice(rank * len(self) // world, (rank + 1) * len(self) // world)
-        rows = {name: getattr(self, name)[own] for name in ("item", "variant", "view")}
-        return replace(self, **rows, row=None, col=None, value=None)
-
-
-@runtime_checkable
-class Batches(Protocol):
-    """A source of plans."""
-
-    def plan(self, step: int) -> BatchPlan:
-        """The batch of a step, 0-based: the same for the same step, in any order."""
-        ...
-
-    @property
-    def rows(self) -> int:
-        """About how many rows a batch has."""
-        ...
 
 
 class IdentityBatches:
@@ -138,9 +90,9 @@ class IdentityBatches:
         if self._family is not None:
             return self._draw_groups(rng)
         per_pass = max(1, len(self._classes) // self._identities)
-        order = _order(len(self._classes), self._seed, step // per_pass)
+        places = order(len(self._classes), self._seed, step // per_pass)
         start = (step % per_pass) * self._identities
-        return self._classes[order[start : start + self._identities]]
+        return self._classes[places[start : start + self._identities]]
 
     def _draw_groups(self, rng: np.random.Generator) -> Int[np.ndarray, " p"]:
         assert self._family is not None
@@ -166,54 +118,74 @@ class IdentityBatches:
         return item, np.full(len(item), variant), view
 
 
-class PairBatches:
-    """Explicit pairs, each once per pass; balanced so that rare *same* or rare *different* pairs do not bias.
+class ViewBatches:
+    """Items in two views each, every item once per pass: for data of which nothing is known.
+
+    The two views of an item are same; whatever else is not known to be same counts as different.
 
     Args:
-        a, b: [m] the items of each pair.
-        value: [m] 1 for same, 0 for different, or a score in [0, 1].
-        pairs: pairs in a batch.
-        balance: draw same (value above ½) and different pairs equally often, as far as there are both.
+        items: how many there are.
+        pairs: at most so many items in a batch; passes are cut into batches of about equal size.
+        seed: of the order.
+
+    Source: Chen et al. (2020), A simple framework for contrastive learning of visual representations, section 2.1.
+    """
+
+    def __init__(self, items: int, *, pairs: int, seed: int = 0) -> None:
+        if items < 2:
+            raise NotEnoughData(f"Learning from views needs at least two items, and there is {items}.")
+        self._size, self._most, self._seed = items, max(2, pairs), seed
+
+    @property
+    def rows(self) -> int:
+        return 2 * -(-self._size // -(-self._size // self._most))
+
+    def plan(self, step: int) -> BatchPlan:
+        item, view = _twice(portion(self._size, self._most, step, self._seed))
+        seed = int(np.random.default_rng((self._seed, 4, step)).integers(2**62))
+        return BatchPlan(item, np.zeros_like(item), view, seed, others="different")
+
+
+class WithUnlabelled:
+    """Batches of identities that some items without one join, each in two views.
+
+    Its other view is all that such an item is the same as. Everything else counts as different from it, except
+    impostors: now and then that is wrong, and far more often right, as in any learning from views.
+
+    Args:
+        batches: what is drawn from identities.
+        items: [u] the items without an identity; every one comes once per pass.
+        count: at most so many join a batch.
+        variants: 4 when quarter turns count as new identities; both views of an item are turned alike.
         seed: of the order.
     """
 
     def __init__(
-        self,
-        a: Int[np.ndarray, " m"],
-        b: Int[np.ndarray, " m"],
-        value: Float[np.ndarray, " m"],
-        *,
-        pairs: int,
-        balance: bool = True,
-        seed: int = 0,
+        self, batches: Batches, items: Int[np.ndarray, " u"], *, count: int, variants: int = 1, seed: int = 0
     ) -> None:
-        if len(a) == 0:
-            raise NotEnoughData("Learning from pairs needs at least one pair, and there is none.")
-        self._a, self._b, self._value, self._seed = a, b, value, seed
-        kinds = (np.flatnonzero(value > 0.5), np.flatnonzero(value <= 0.5))
-        both = balance and all(map(len, kinds))
-        self._pools = [pool for pool in kinds if len(pool)] if both else [np.arange(len(a))]
-        self._each = max(1, min(pairs, len(a)) // len(self._pools))
+        self._batches, self._pool, self._count = batches, items, count
+        self._variants, self._seed = variants, seed
 
     @property
     def rows(self) -> int:
-        return 2 * self._each * len(self._pools)
+        return self._batches.rows + 2 * -(-len(self._pool) // -(-len(self._pool) // self._count))
 
     def plan(self, step: int) -> BatchPlan:
-        drawn = np.concatenate([self._next(pool, step, salt) for salt, pool in enumerate(self._pools)])
-        ends = np.concatenate([self._a[drawn], self._b[drawn]])
-        item, place = np.unique(ends, return_inverse=True)
-        nothing = np.zeros(len(item), int)
-        seed = int(np.random.default_rng((self._seed, 2, step)).integers(2**62))
-        row, col = place[: len(drawn)], place[len(drawn) :]
-        return BatchPlan(item, nothing, nothing, seed, row, col, self._value[drawn])
+        plan = self._batches.plan(step)
+        item, view = _twice(self._pool[portion(len(self._pool), self._count, step, self._seed)])
+        turns = np.random.default_rng((self._seed, 5, step)).integers(self._variants, size=len(item) // 2)
+        return replace(
+            plan,
+            item=np.concatenate([plan.item, item]),
+            variant=np.concatenate([plan.variant, np.tile(turns, 2)]),
+            view=np.concatenate([plan.view, view]),
+            others="different",
+        )
 
-    def _next(self, pool: np.ndarray, step: int, salt: int) -> np.ndarray:
-        """The pool in a new order each pass; a batch may span two passes of a small pool."""
-        positions = np.arange(step * self._each, (step + 1) * self._each)
-        passes, places = np.divmod(positions, len(pool))
-        orders = {p: _order(len(pool), self._seed + salt + 1, int(p)) for p in np.unique(passes)}
-        return pool[[orders[p][i] for p, i in zip(passes, places, strict=True)]]
+
+def _twice(item: Int[np.ndarray, " k"]) -> tuple[Int[np.ndarray, " r"], Int[np.ndarray, " r"]]:
+    """Every item in two views: the items of the rows, and their views."""
+    return np.tile(item, 2), np.repeat([0, 1], len(item))
 
 
 class _Members:
@@ -236,9 +208,3 @@ def _family(group: np.ndarray, identity: np.ndarray, size: int) -> Int[np.ndarra
     known = np.flatnonzero(identity != UNKNOWN)[::-1]
     family[identity[known]] = group[known]
     return family
-
-
-@lru_cache(maxsize=8)
-def _order(size: int, seed: int, number: int) -> Int[np.ndarray, " n"]:
-    """The order of pass `number`."""
-    return np.random.default_rng((seed, 0, number)).permutation(size)

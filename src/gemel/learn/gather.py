@@ -28,7 +28,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor, distributed
 
-from gemel.learn.batches import BatchPlan
+from gemel.learn.plan import BatchPlan
 
 if TYPE_CHECKING:
     from jaxtyping import Float

@@ -14,13 +14,18 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from gemel.errors import NotEnoughData
-from gemel.items import Collection, Decoded, Labels, Modality
+from gemel.errors import RecipeError
+from gemel.items import Collection, Decoded, ImageModality, Modality, Pairs
+from gemel.items.explicit import explicit
 from gemel.items.modality import Raws
+from gemel.items.units import claims
 from gemel.learn.augment import Augment, turned
-from gemel.learn.batches import UNKNOWN, Batches, BatchPlan, IdentityBatches, PairBatches
+from gemel.learn.batches import UNKNOWN, IdentityBatches, ViewBatches, WithUnlabelled
 from gemel.learn.losses import Knows
+from gemel.learn.pair_batches import PairBatches, TripletBatches, WithPairs
+from gemel.learn.plan import Batches, BatchPlan
 from gemel.learn.relation import Relation, Side, SparsePairs
+from gemel.learn.sources import needs_of, refuse_turns, refuse_unused, source_of
 from gemel.recipe import Recipe
 
 if TYPE_CHECKING:
@@ -41,7 +46,8 @@ class TrainingSet:
         content: [n] equal exactly where the decoded content is.
         identity, group, impostor_of: [n] codes, UNKNOWN (-1) where not known; identity and impostor_of share codes.
         a, b, value: explicit pairs by position, with 1 for same, 0 for different, or a score; empty when none.
-        told: how the explicit pairs were given: as labelled pairs, with scores, or as triplets.
+        told: how the explicit pairs were given: labelled, all of them same, with scores, or as triplets (then the
+            first half of the pairs are anchors with their positives, the second half with their negatives).
     """
 
     modality: Modality
@@ -67,9 +73,27 @@ class TrainingSet:
 
     @property
     def knows(self) -> frozenset[Knows]:
-        """What can be learned from."""
-        explicit = {self.told} if len(self.value) else set()
-        return frozenset(explicit | ({Knows.IDENTITY} if (self.identity != UNKNOWN).any() else set()))
+        """What can be learned from; any item can be seen in two views."""
+        known = {Knows.IDENTITY} if (self.identity != UNKNOWN).any() else set()
+        return frozenset({*self.sources, *known})
+
+    @property
+    def sources(self) -> tuple[Knows, ...]:
+        """What batches can be drawn from, the best first."""
+        several = (np.bincount(self.identity[self.identity != UNKNOWN]) >= 2).any()
+        found = [source for source, there in ((Knows.IDENTITY, several), (self.told, len(self.value))) if there]
+        return (*found, Knows.VIEWS)
+
+    @property
+    def triplets(self) -> tuple[Int[np.ndarray, " t"], Int[np.ndarray, " t"], Int[np.ndarray, " t"]]:
+        """Anchor, positive and negative of each triplet."""
+        half = len(self.value) // 2
+        return self.a[:half], self.b[:half], self.b[half:]
+
+    @property
+    def unlabelled(self) -> Int[np.ndarray, " u"]:
+        """The items that have no identity and imitate none."""
+        return np.flatnonzero((self.identity == UNKNOWN) & (self.impostor_of == UNKNOWN))
 
     def prepared(self, rows: Int[np.ndarray, " b"], rng: np.random.Generator | None = None) -> dict[str, Tensor]:
         """Encoder inputs of the given items."""
@@ -78,7 +102,7 @@ class TrainingSet:
 
     def some(self, most: int) -> Raws:
         """At most so many decoded items, evenly spread."""
-        return _picked(self.raws, self.place[:: max(1, len(self) // most)])
+        return _picked(self.raws, self.place[:: max(1, -(-len(self) // most))])
 
 
 def _picked(raws: Raws, rows: Int[np.ndarray, " b"]) -> Raws:
@@ -96,73 +120,99 @@ def training_set(part: Collection, whole: Collection, decoded: Decoded) -> Train
     """
     order = np.argsort(whole.rows)
     place = order[np.searchsorted(whole.rows, part.rows, sorter=order)]
-    identity, impostor_of = _aligned(part.identity, part.impostor_of, len(part))
-    a, b, value, told = _explicit(part)
+    nothing = np.full(len(part), UNKNOWN)
+    claimed, given = claims(part), explicit(part)
+    pairs = given or Pairs(nothing[:0], nothing[:0], nothing[:0] > 0)
     return TrainingSet(
         modality=part.modality,
         raws=decoded.raws,
         place=place,
         names=[part.name(i) for i in range(len(part))],
         content=decoded.content[place],
-        identity=identity,
-        group=np.full(len(part), UNKNOWN) if part.group is None else part.group.codes.astype(np.int64),
-        impostor_of=impostor_of,
-        a=a,
-        b=b,
-        value=value,
-        told=told,
+        identity=nothing if part.identity is None else part.identity.codes.astype(np.int64),
+        group=nothing if part.group is None else part.group.codes.astype(np.int64),
+        impostor_of=nothing if claimed is None else claimed,
+        a=pairs.a,
+        b=pairs.b,
+        value=(pairs.alike() if pairs.score is None else pairs.score).astype(np.float32),
+        told=_told(part, given),
     )
 
 
-def _aligned(identity: Labels | None, impostor_of: Labels | None, n: int) -> tuple[np.ndarray, np.ndarray]:
-    """Codes of identity and claimed identity in one space."""
-    nothing = np.full(n, UNKNOWN)
-    codes = nothing if identity is None else identity.codes.astype(np.int64)
-    if impostor_of is None:
-        return codes, nothing
-    places = {name: code for code, name in enumerate([] if identity is None else identity.names)}
-    lookup = np.array([places.setdefault(name, len(places)) for name in impostor_of.names] or [UNKNOWN])
-    return codes, np.where(impostor_of.codes == UNKNOWN, UNKNOWN, lookup[impostor_of.codes])
-
-
-def _explicit(data: Collection) -> tuple[np.ndarray, np.ndarray, np.ndarray, Knows]:
-    """Pairs as they were given; a triplet is a same pair and a different pair."""
-    if data.pairs is not None and data.pairs.score is not None:
-        return data.pairs.a, data.pairs.b, data.pairs.score.astype(np.float32), Knows.SCORE
-    if data.pairs is not None and data.pairs.same is not None:
-        return data.pairs.a, data.pairs.b, data.pairs.same.astype(np.float32), Knows.PAIRS
-    if data.triplets is not None:
-        t = data.triplets
-        ends = np.concatenate([t.positive, t.negative])
-        value = np.repeat(np.array([1, 0], np.float32), len(t))
-        return np.concatenate([t.anchor, t.anchor]), ends, value, Knows.TRIPLETS
-    nothing = np.zeros(0, np.int64)
-    return nothing, nothing, np.zeros(0, np.float32), Knows.PAIRS
+def _told(part: Collection, given: Pairs | None) -> Knows:
+    """How the explicit pairs were given."""
+    if given is None or given is not part.pairs:
+        return Knows.TRIPLETS
+    if given.score is not None:
+        return Knows.SCORE
+    return Knows.POSITIVES if given.alike().all() else Knows.PAIRS
 
 
 def batches_of(data: TrainingSet, recipe: Recipe) -> Batches:
-    """How batches are drawn: from identities where there are any, else from the explicit pairs."""
-    counts = np.bincount(data.identity[data.identity != UNKNOWN])
-    if (counts >= 2).any():
-        assert recipe.identities is not None
-        assert recipe.items is not None
-        return IdentityBatches(
-            data.identity,
-            identities=recipe.identities,
-            items=recipe.items,
-            variants=TURNS if recipe.rotations else 1,
-            group=data.group if (data.group != UNKNOWN).any() else None,
-            groups=recipe.groups,
-            impostor_of=data.impostor_of if (data.impostor_of != UNKNOWN).any() else None,
-            seed=recipe.seed,
-        )
-    if not len(data.a):
-        raise NotEnoughData(
-            f"The {len(data)} training items hold no pair of which anything is known: every identity has one item. "
-            "Give at least two items for some identities, or explicit pairs."
-        )
+    """How batches are drawn: from identities, explicit pairs or views, whichever the loss learns from first.
+
+    Raises:
+        RecipeError: a choice does not fit the data.
+        NotEnoughData: there is nothing that the loss could learn from.
+    """
+    source = source_of(data.sources, recipe.loss)
+    refuse_unused(recipe, source, grouped=bool((data.group != UNKNOWN).any()), unlabelled=bool(len(data.unlabelled)))
+    if source is Knows.IDENTITY:
+        return _of_identities(data, recipe)
     assert recipe.batch_pairs is not None
-    return PairBatches(data.a, data.b, data.value, pairs=recipe.batch_pairs, balance=recipe.balance, seed=recipe.seed)
+    if source is Knows.VIEWS:
+        _refuse_equal_views(data, recipe)
+        return ViewBatches(len(data), pairs=recipe.batch_pairs, seed=recipe.seed)
+    if source is Knows.TRIPLETS:
+        return TripletBatches(*data.triplets, triplets=recipe.batch_pairs // 2, seed=recipe.seed)
+    return PairBatches(
+        data.a,
+        data.b,
+        data.value,
+        pairs=recipe.batch_pairs,
+        balance=recipe.balance,
+        others="different" if source is Knows.POSITIVES else "unknown",
+        seed=recipe.seed,
+    )
+
+
+def _of_identities(data: TrainingSet, recipe: Recipe) -> Batches:
+    """Batches of identities; unlabelled items join them if asked for, and explicit pairs that happen to be there."""
+    assert recipe.identities is not None
+    assert recipe.items is not None
+    if recipe.rotations:
+        refuse_turns(data.modality)
+    variants = TURNS if recipe.rotations else 1
+    batches: Batches = IdentityBatches(
+        data.identity,
+        identities=recipe.identities,
+        items=recipe.items,
+        variants=variants,
+        group=data.group if recipe.groups else None,
+        groups=recipe.groups,
+        impostor_of=data.impostor_of if (data.impostor_of != UNKNOWN).any() else None,
+        seed=recipe.seed,
+    )
+    if recipe.unlabelled:
+        _refuse_equal_views(data, recipe)
+        batches = WithUnlabelled(batches, data.unlabelled, count=recipe.unlabelled, variants=variants, seed=recipe.seed)
+    if len(data.value) and (not data.graded or Knows.SCORE in needs_of(recipe.loss)):
+        batches = WithPairs(batches, data.a, data.b, data.value, items=len(data))
+    return batches
+
+
+def _refuse_equal_views(data: TrainingSet, recipe: Recipe) -> None:
+    """Refuse to learn from two views of an item where nothing makes them differ."""
+    if recipe.dropout or (isinstance(data.modality, ImageModality) and Augment.of(recipe) != Augment()):
+        return
+    some = np.arange(min(2, len(data)))
+    one, other = (data.prepared(some, np.random.default_rng(seed)) for seed in (0, 1))
+    if all(torch.equal(one[name], other[name]) for name in one):
+        raise RecipeError(
+            f"Two views of an item would be equal, for nothing changes {data.modality.name}s at random, and so there "
+            "is nothing to learn from them. Choose a distortion (of images) or dropout above 0; or give identities or "
+            "pairs."
+        )
 
 
 def identities_of(data: TrainingSet, recipe: Recipe) -> Int[Tensor, " c"]:
@@ -195,7 +245,7 @@ class Steps:
         self.data, self.batches, self.augment, self.total = data, batches, augment, total
         self._seed, self._next = seed, 0
         self._ids = np.unique(data.content, return_inverse=True)[1]
-        self._positives_only = bool(len(data.value)) and not data.graded and bool((data.value > 0.5).all())
+        self._identity, self._impostor_of = (_or_none(codes) for codes in (data.identity, data.impostor_of))
 
     def __len__(self) -> int:
         return self.total
@@ -223,14 +273,14 @@ class Steps:
         side = Side(
             ids=torch.from_numpy(self._ids[plan.item] * TURNS + plan.variant),
             view=torch.from_numpy(plan.view),
-            identity=_turned(self.data.identity, plan),
-            impostor_of=_turned(self.data.impostor_of, plan),
+            identity=_turned(self._identity, plan),
+            impostor_of=_turned(self._impostor_of, plan),
         )
         if plan.row is None or plan.col is None or plan.value is None:
-            return Relation.within(side)
+            return Relation.within(side, others=plan.others)
         row, col, value = (torch.from_numpy(x) for x in (plan.row, plan.col, plan.value))
         pairs = SparsePairs(row, col, value, graded=self.data.graded)
-        return Relation.within(side, pairs=pairs, others="different" if self._positives_only else "unknown")
+        return Relation.within(side, pairs=pairs, others=plan.others)
 
     def distorted(self, batch: Batch) -> dict[str, Tensor]:
         """The batch's inputs after quarter turns and augmentation, on whatever device they are on."""
@@ -240,7 +290,14 @@ class Steps:
         return {**batch.inputs, "image": self.augment(images, batch.plan.seed)}
 
 
-def _turned(codes: Int[np.ndarray, " n"], plan: BatchPlan) -> Int[Tensor, " b"]:
+def _or_none(codes: Int[np.ndarray, " n"]) -> Int[np.ndarray, " n"] | None:
+    """The codes, unless not one of them is known."""
+    return codes if (codes != UNKNOWN).any() else None
+
+
+def _turned(codes: Int[np.ndarray, " n"] | None, plan: BatchPlan) -> Int[Tensor, " b"] | None:
     """Identity codes of a plan's rows: each quarter turn is an identity of its own."""
+    if codes is None:
+        return None
     chosen = codes[plan.item]
     return torch.from_numpy(np.where(chosen == UNKNOWN, UNKNOWN, chosen * TURNS + plan.variant))

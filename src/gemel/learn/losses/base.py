@@ -20,6 +20,7 @@ class Knows(Enum):
 
     IDENTITY = "identities"
     PAIRS = "pairs labelled same or different"
+    POSITIVES = "pairs that are all the same"
     SCORE = "pairs with a score"
     VIEWS = "several views of one item"
     TRIPLETS = "triplets"

@@ -31,7 +31,7 @@ class Circle(Rowwise):
     Source: Sun et al. (2020), Circle loss: a unified perspective of pair similarity optimization, eq. 6-9.
     """
 
-    needs = frozenset({Knows.IDENTITY, Knows.PAIRS, Knows.VIEWS, Knows.TRIPLETS})
+    needs = frozenset({Knows.IDENTITY, Knows.POSITIVES, Knows.VIEWS, Knows.TRIPLETS})
 
     def __init__(self, distance: Distance, *, margin: float = 0.4, gamma: float = 80.0) -> None:
         super().__init__(distance)

@@ -34,7 +34,7 @@ class InfoNCE(Rowwise):
     Yeh et al. (2022), Decoupled contrastive learning, eq. 5.
     """
 
-    needs = frozenset({Knows.IDENTITY, Knows.PAIRS, Knows.VIEWS, Knows.TRIPLETS})
+    needs = frozenset({Knows.IDENTITY, Knows.POSITIVES, Knows.VIEWS, Knows.TRIPLETS})
 
     def __init__(self, distance: Distance, *, temperature: float = 0.1, decoupled: bool = False) -> None:
         super().__init__(distance)

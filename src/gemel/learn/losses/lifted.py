@@ -31,7 +31,7 @@ class Lifted(Rowwise):
     learning via lifted structured feature embedding.
     """
 
-    needs = frozenset({Knows.IDENTITY, Knows.PAIRS, Knows.VIEWS, Knows.TRIPLETS})
+    needs = frozenset({Knows.IDENTITY, Knows.POSITIVES, Knows.VIEWS, Knows.TRIPLETS})
 
     def __init__(self, distance: Distance, *, margin: float = 1.0, temperature: float = 0.1) -> None:
         super().__init__(distance)

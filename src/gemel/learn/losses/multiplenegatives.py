@@ -10,7 +10,7 @@ from torch import Tensor
 from gemel.learn.distances import Distance, wide
 from gemel.learn.losses.base import Term
 from gemel.learn.losses.infonce import InfoNCE
-from gemel.learn.relation import UNKNOWN, Relation
+from gemel.learn.relation import UNKNOWN, Relation, Side
 
 if TYPE_CHECKING:
     from jaxtyping import Float, Int
@@ -77,21 +77,30 @@ def questions(relation: Relation, answers: int | None = None) -> tuple[Int[Tenso
     """Which rows ask and which columns answer.
 
     Args:
-        relation: explicit pairs speak first, then identities, then views.
+        relation: identities speak where there are any with two rows, then explicit pairs, and views of items of which
+            nothing else is known.
         answers: at most so many of each identity; of explicit pairs, any number but only the *same* ones.
     """
+    if relation.rows is relation.cols:
+        side = relation.rows
+        turn = _turn(_codes(side))
+        if relation.pairs is None or (turn > 0).any():
+            asking = turn == 0
+            answering = (turn > 0) & (turn <= (answers or len(side)))
+            return asking.nonzero().squeeze(1), answering.nonzero().squeeze(1)
     if relation.pairs is not None:
         same = relation.pairs.value > 0.5
         answering = relation.pairs.col if answers is None else relation.pairs.col[same]
         return torch.unique(relation.pairs.row[same]), torch.unique(answering)
-    if relation.rows is not relation.cols:
-        device = relation.rows.ids.device
-        return torch.arange(len(relation.rows), device=device), torch.arange(len(relation.cols), device=device)
-    side = relation.rows
-    turn = _turn(side.ids if side.identity is None else side.identity)
-    asking = turn == 0
-    answering = (turn > 0) & (turn <= (answers or len(side)))
-    return asking.nonzero().squeeze(1), answering.nonzero().squeeze(1)
+    device = relation.rows.ids.device
+    return torch.arange(len(relation.rows), device=device), torch.arange(len(relation.cols), device=device)
+
+
+def _codes(side: Side) -> Int[Tensor, " n"]:
+    """What makes rows belong together: their identity, or else that they are views of one item."""
+    if side.identity is None:
+        return side.ids
+    return torch.where(side.identity == UNKNOWN, -2 - side.ids, side.identity)
 
 
 def _turn(codes: Int[Tensor, " n"]) -> Int[Tensor, " n"]:

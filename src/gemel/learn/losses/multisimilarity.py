@@ -34,7 +34,7 @@ class MultiSimilarity(Rowwise):
     Source: Wang et al. (2019), Multi-similarity loss with general pair weighting for deep metric learning, eq. 11-15.
     """
 
-    needs = frozenset({Knows.IDENTITY, Knows.PAIRS, Knows.VIEWS, Knows.TRIPLETS})
+    needs = frozenset({Knows.IDENTITY, Knows.POSITIVES, Knows.VIEWS, Knows.TRIPLETS})
 
     def __init__(
         self, distance: Distance, *, alpha: float = 2.0, beta: float = 50.0, base: float = 0.5, epsilon: float = 0.1

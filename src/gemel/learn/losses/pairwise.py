@@ -24,7 +24,7 @@ class Pairwise(Rowwise):
             pairs of a batch do not drown; otherwise every pair weighs the same.
     """
 
-    needs = frozenset({Knows.IDENTITY, Knows.PAIRS, Knows.SCORE, Knows.TRIPLETS})
+    needs = frozenset(Knows)
 
     def __init__(self, distance: Distance, *, balanced: bool = True) -> None:
         super().__init__(distance)

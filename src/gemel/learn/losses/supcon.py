@@ -29,7 +29,7 @@ class SupCon(Rowwise):
     Source: Khosla et al. (2020), Supervised contrastive learning, eq. 2.
     """
 
-    needs = frozenset({Knows.IDENTITY, Knows.PAIRS, Knows.VIEWS, Knows.TRIPLETS})
+    needs = frozenset({Knows.IDENTITY, Knows.POSITIVES, Knows.VIEWS, Knows.TRIPLETS})
 
     def __init__(self, distance: Distance, *, temperature: float = 0.1) -> None:
         super().__init__(distance)

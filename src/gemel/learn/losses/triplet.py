@@ -43,7 +43,7 @@ class Triplet(Rowwise):
     Wu et al. (2017), Sampling matters in deep embedding learning.
     """
 
-    needs = frozenset({Knows.IDENTITY, Knows.VIEWS, Knows.TRIPLETS})
+    needs = frozenset({Knows.IDENTITY, Knows.POSITIVES, Knows.VIEWS, Knows.TRIPLETS})
 
     def __init__(self, distance: Distance, *, margin: float = 0.2, miner: str = "all", soft: bool = False) -> None:
         super().__init__(distance)

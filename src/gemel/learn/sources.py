@@ -1,0 +1,105 @@
+"""What batches are drawn from: identities, explicit pairs, or views. What a recipe asks for in vain is refused here.
+
+Knows recipes, and of the data only what kinds of things it knows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from gemel.errors import NotEnoughData, RecipeError
+from gemel.items import ImageModality, Modality
+from gemel.learn.losses import NAMED, Knows
+from gemel.recipe import Recipe
+
+
+def needs_of(loss: str | None) -> frozenset[Knows]:
+    """What a loss can learn from, by its name; anything where the recipe leaves it open."""
+    if loss is None:
+        return frozenset(Knows)
+    make: Any = NAMED[loss]
+    needs: frozenset[Knows] = getattr(make, "func", make).needs
+    return needs
+
+
+def source_of(sources: Sequence[Knows], loss: str | None) -> Knows:
+    """What to draw from: the first source that the loss can learn from.
+
+    Views are taken where nothing else is known, or where the loss looks at nothing else.
+
+    Args:
+        sources: what batches could be drawn from, the best first; views are always among them.
+        loss: by name.
+
+    Raises:
+        RecipeError: the loss learns from none of what the data knows.
+        NotEnoughData: the data knows nothing.
+    """
+    needs = needs_of(loss)
+    known: list[Knows] = [source for source in sources if source is not Knows.VIEWS]
+    for source in known:
+        if source in needs:
+            return source
+    if needs <= {Knows.VIEWS} or (not known and Knows.VIEWS in needs):
+        return Knows.VIEWS
+    fitting = ", ".join(name for name in NAMED if needs_of(name) & set(known or [Knows.VIEWS]))
+    if not known:
+        raise NotEnoughData(
+            "The training items hold no pair of which anything is known: no identity has two items, and there are no "
+            "explicit pairs. Give at least two items for some identities, or pairs; or choose a loss that learns from "
+            f"two views of each item: {fitting}."
+        )
+    raise RecipeError(
+        f"The {loss} loss learns from {_either(needs)}, and the data knows {_either(known)}. "
+        f"Choose a loss that learns from that: {fitting}."
+    )
+
+
+def refuse_unused(recipe: Recipe, source: Knows, *, grouped: bool, unlabelled: bool) -> None:
+    """Refuse choices that would change nothing with this data.
+
+    Args:
+        source: what batches are drawn from.
+        grouped: whether items have groups.
+        unlabelled: whether there are items without an identity.
+
+    Raises:
+        RecipeError: with what to do.
+    """
+    for name in ("groups", "rotations", "unlabelled"):
+        if getattr(recipe, name) and source is not Knows.IDENTITY:
+            raise RecipeError(
+                f"{name} = {getattr(recipe, name)} is about batches of identities, and here they are drawn from "
+                f"{source.value}; leave it out, or give identities with two items or more."
+            )
+    if recipe.groups and not grouped:
+        raise RecipeError(
+            f"groups = {recipe.groups}, but the data has no groups. Read it with a column of groups, or as folders "
+            "GROUP/IDENTITY/FILE (grouped); or leave groups out."
+        )
+    if recipe.unlabelled and not unlabelled:
+        raise RecipeError(
+            f"unlabelled = {recipe.unlabelled}, but every training item has an identity; leave it out, or add items "
+            "without one."
+        )
+
+
+def refuse_turns(modality: Modality) -> None:
+    """Refuse quarter turns of what cannot be turned.
+
+    Raises:
+        RecipeError: no images, or images that are not square.
+    """
+    if not isinstance(modality, ImageModality):
+        raise RecipeError(f"rotations = True turns images, and these items are no images but {modality.name}s.")
+    if modality.height != modality.width:
+        raise RecipeError(
+            f"rotations = True needs square images: {modality.height} × {modality.width} pixels have another shape "
+            "after a quarter turn. Leave it out, or choose an encoder that takes square images."
+        )
+
+
+def _either(kinds: Sequence[Knows] | frozenset[Knows]) -> str:
+    *most, last = sorted(kind.value for kind in kinds)
+    return f"{', '.join(most)} or {last}" if most else last
