@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+import signal
 import struct
 import subprocess
 import sys
@@ -143,6 +144,21 @@ class TestBadInput:
     def test_no_threads_at_all(self, gemel: Shell) -> None:
         assert gemel("verify", "x.gemel", "a.png", "b.png", "--threads", 0).code == 2
 
+    @pytest.mark.parametrize(
+        "words",
+        [
+            ("evaluate", "x.gemel", "data", "--allow-bad", -1),
+            ("train", "data", "--out", "x.gemel", "--allow-bad", 7),
+            ("calibrate", "x.gemel", "data", "--prior", 2),
+            ("calibrate", "x.gemel", "data", "--seed", -1),
+            ("demo", "--steps", 0),
+            ("demo", "--enrolments", 0),
+            ("demo", "--out", __file__),
+        ],
+    )
+    def test_a_value_that_cannot_be_is_refused_by_its_flag(self, gemel: Shell, words: tuple[object, ...]) -> None:
+        self.refused(gemel(*words), "Invalid value", str(words[-2]))
+
     def test_a_folder_as_a_recipe(self, gemel: Shell, pictures: Path, tmp_path: Path) -> None:
         ran = gemel("train", pictures, "--out", tmp_path / "x.gemel", "--recipe", tmp_path)
         self.refused(ran, "directory")
@@ -204,6 +220,28 @@ def test_a_killed_training_resumes_to_the_same_model(pictures: Path, model: Path
     whole, parts = (tmp_path / f"{name}.gemel" for name in ("whole", "parts"))
     assert (whole / "encoder.onnx").read_bytes() == (parts / "encoder.onnx").read_bytes()
     assert (whole / "weights.safetensors").read_bytes() == (parts / "weights.safetensors").read_bytes()
+
+
+@pytest.mark.parametrize(("presses", "code"), [(1, 0), (2, 130)])
+def test_ctrl_c_leaves_a_run_that_goes_on(pictures: Path, model: Path, tmp_path: Path, presses: int, code: int) -> None:
+    """Once: the best twin so far. Twice: none. Either way the checkpoints stay, and the words say how to resume."""
+    recipe = tmp_path / "long.toml"
+    quick = (model.parent / "quick.toml").read_text(encoding="utf-8")
+    recipe.write_text(quick.replace("steps = 40", "steps = 4000"), encoding="utf-8")
+    out = tmp_path / "x.gemel"
+    words = [sys.executable, "-m", "gemel", "train", str(pictures), "--recipe", str(recipe), "--out", str(out)]
+    with subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as running:
+        checkpoint = tmp_path / "x.gemel.training" / "last.ckpt"
+        while not checkpoint.exists() and running.poll() is None:
+            time.sleep(0.01)
+        for _ in range(presses):
+            running.send_signal(signal.SIGINT)
+            time.sleep(0.005)
+        _, said = running.communicate()
+    assert running.returncode == code, said
+    assert out.exists() is (code == 0)
+    assert checkpoint.exists()
+    assert f"--out {out} --resume" in said
 
 
 def test_there_may_be_nothing_to_resume(gemel: Shell, pictures: Path, tmp_path: Path) -> None:

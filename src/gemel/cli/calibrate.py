@@ -21,9 +21,9 @@ def calibrate(
         typer.Option(help="Write the calibrated twin here; without it, MODEL gets the new decision."),
     ] = None,
     prior: Annotated[
-        float, typer.Option(help="Share of pairs that are the same where the twin is used, 0 to 1.")
+        float, typer.Option(min=0, max=1, help="Share of pairs that are the same where the twin is used.")
     ] = 0.5,
-    seed: Annotated[int, typer.Option(help="Of the sampled pairs and intervals.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, help="Of the sampled pairs and intervals.")] = 0,
     overlap: Annotated[bool, typer.Option("--allow-overlap", help="Accept items that training has seen.")] = False,
     threads: Threads = None,
     as_json: AsJson = False,

@@ -47,11 +47,13 @@ READING: dict[str, tuple[Any, Any, str]] = {
     "anchor": (Optional[str], None, "Column of triplets that holds the item that the others are compared with."),
     "positive": (Optional[str], None, "Column of triplets that holds an item that is the same."),
     "negative": (Optional[str], None, "Column of triplets that holds an item that is different."),
-    "allow_bad": (float, 0.01, "Share of items that may be unreadable, 0 to 1."),
+    "allow_bad": (float, 0.01, "Share of items that may be unreadable."),
 }
 """How DATA is read: name → type, default, help. Passed on to `gemel.read`, `allow_bad` excepted."""
 ALSO = {"item": "--image"}
 """A second name that a flag goes by."""
+LIMITS: dict[str, dict[str, Any]] = {"allow_bad": {"min": 0, "max": 1, "metavar": "<float>"}}
+"""What a flag's number may be."""
 RECIPE = "Recipe: where no default is shown, chosen from the data unless given"
 
 
@@ -68,7 +70,8 @@ def _flag(name: str, kind: Any, default: Any, text: str, **looks: Any) -> inspec
 
 def reading_flags() -> list[inspect.Parameter]:
     """A flag for everything that `gemel.read` may need to be told."""
-    return [_flag(name, *spec, rich_help_panel="How DATA is read") for name, spec in READING.items()]
+    panel = "How DATA is read"
+    return [_flag(name, *spec, rich_help_panel=panel, **LIMITS.get(name, {})) for name, spec in READING.items()]
 
 
 def recipe_flags() -> list[inspect.Parameter]:

@@ -22,9 +22,11 @@ RECIPE = Path(__file__).with_name("letters.toml")
 
 
 def demo(
-    folder: Annotated[Path, typer.Option("--out", help="Where data, models and reports go.")] = Path("demo"),
-    steps: Annotated[int | None, typer.Option(help="Train for fewer steps than the recipe says.")] = None,
-    enrolments: Annotated[int, typer.Option(help="Random enrolments to average over.")] = 1000,
+    folder: Annotated[Path, typer.Option("--out", file_okay=False, help="Where data, models and reports go.")] = Path(
+        "demo"
+    ),
+    steps: Annotated[int | None, typer.Option(min=1, help="Train for fewer steps than the recipe says.")] = None,
+    enrolments: Annotated[int, typer.Option(min=1, help="Random enrolments to average over.")] = 1000,
     as_json: AsJson = False,
 ) -> None:
     """Learn from printed letters, then read handwriting from one example.
