@@ -79,10 +79,10 @@ def test_gradients_reach_items_and_proxies(make: type[Proxies], kernel: str) -> 
 @every_loss
 def test_sampled_proxies_are_those_of_the_batch_and_others(make: type[Proxies]) -> None:
     loss, relation = made(make, "cosine", sampled=4), Relation.within(codes([4, 4, 12]))
-    drawn = [frozenset(loss.against(relation)[1].identity.tolist()) for _ in range(40)]
+    drawn = [frozenset(loss.against(relation, 6)[1].identity.tolist()) for _ in range(40)]
     assert all({4, 12} < chosen and len(chosen) == 4 for chosen in drawn)
     assert len(set(drawn)) > 1
-    few = made(make, "cosine", sampled=1).against(relation)[1]
+    few = made(make, "cosine", sampled=1).against(relation, 6)[1]
     assert few.identity.tolist() == [4, 12]
 
 

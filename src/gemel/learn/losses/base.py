@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING
 
 from torch import Tensor, nn
 
@@ -38,6 +39,12 @@ class Term:
     value: Float[Tensor, ""]
     counted: int
 
+    @classmethod
+    def sum(cls, terms: Sequence[Term], weights: Sequence[float]) -> Term:
+        """The weighted sum of values, and all that counted."""
+        first, *others = (weight * term.value for weight, term in zip(weights, terms, strict=True))
+        return cls(sum(others, first), sum(term.counted for term in terms))
+
 
 class Loss(nn.Module):
     """A loss over two sides of embeddings and their relation.
@@ -46,12 +53,19 @@ class Loss(nn.Module):
         distance: how embeddings are compared. Margins and temperatures are in units of its typical distance.
     """
 
-    needs: ClassVar[frozenset[Knows]]
+    needs: frozenset[Knows]
     """Any one of these is enough."""
+    any_columns: bool = False
+    """Whether it compares its rows with whatever columns there are: a memory of other batches, another process's."""
 
     def __init__(self, distance: Distance) -> None:
         super().__init__()
         self.distance = distance
+
+    @property
+    def core(self) -> Loss:
+        """The loss itself, without what was put around it."""
+        return self
 
     def forward(self, rows: Float[Tensor, "n d"], cols: Float[Tensor, "m d"], relation: Relation) -> Term:
         """The mean over what counts. Pass the same tensor twice for an ordinary batch."""

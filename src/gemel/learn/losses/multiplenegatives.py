@@ -10,6 +10,7 @@ from torch import Tensor
 from gemel.learn.distances import Distance, wide
 from gemel.learn.losses.base import Term
 from gemel.learn.losses.infonce import InfoNCE
+from gemel.learn.losses.turns import turns
 from gemel.learn.relation import UNKNOWN, Relation, Side
 
 if TYPE_CHECKING:
@@ -20,7 +21,8 @@ class MultipleNegatives(InfoNCE):
     """InfoNCE from the first items of the *same* pairs (questions) to the second items of all pairs (answers).
 
     Two questions are never compared with each other, unlike in NT-Xent. Second items of *different* pairs are hard
-    negatives. Where identities or views speak instead of pairs, the first item of each asks and the others answer.
+    negatives. Where identities speak instead of pairs, the item of each with the lowest id asks and the others answer;
+    where views do, the first of each item.
 
     Args:
         distance: how embeddings are compared; d is in units of its typical distance.
@@ -30,6 +32,7 @@ class MultipleNegatives(InfoNCE):
     Source: Henderson et al. (2017), Efficient natural language response suggestion for smart reply, section 4.
     """
 
+    any_columns = False
     answers: ClassVar[int | None] = None
     """At most so many answers of each identity; None: all."""
 
@@ -44,7 +47,7 @@ class MultipleNegatives(InfoNCE):
         if not self.symmetric:
             return there
         back = super().forward(cols[answer], rows[ask], part.turned())
-        return Term((there.value + back.value) / 2, there.counted + back.counted)
+        return Term.sum([there, back], [0.5, 0.5])
 
 
 class NPair(MultipleNegatives):
@@ -83,7 +86,7 @@ def questions(relation: Relation, answers: int | None = None) -> tuple[Int[Tenso
     """
     if relation.rows is relation.cols:
         side = relation.rows
-        turn = _turn(_codes(side))
+        turn = turns(_codes(side), side)
         if relation.pairs is None or (turn > 0).any():
             asking = turn == 0
             answering = (turn > 0) & (turn <= (answers or len(side)))
@@ -101,15 +104,3 @@ def _codes(side: Side) -> Int[Tensor, " n"]:
     if side.identity is None:
         return side.ids
     return torch.where(side.identity == UNKNOWN, -2 - side.ids, side.identity)
-
-
-def _turn(codes: Int[Tensor, " n"]) -> Int[Tensor, " n"]:
-    """How many earlier rows have the same code; -1 where it is unknown."""
-    ordered, order = codes.sort(stable=True)
-    place = torch.arange(len(codes), device=codes.device)
-    begins = torch.ones_like(ordered, dtype=torch.bool)
-    begins[1:] = ordered[1:] != ordered[:-1]
-    start = torch.where(begins, place, 0).cummax(0).values
-    turn = torch.empty_like(codes)
-    turn[order] = place - start
-    return turn.masked_fill(codes == UNKNOWN, -1)

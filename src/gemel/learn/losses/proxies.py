@@ -35,6 +35,7 @@ class Proxies(Rowwise):
     """
 
     needs = frozenset({Knows.IDENTITY})
+    any_columns = False
     codes: Tensor
 
     def __init__(
@@ -50,12 +51,12 @@ class Proxies(Rowwise):
     def learned(self) -> list[Tensor]:
         return []
 
-    def against(self, relation: Relation) -> tuple[Float[Tensor, "p d"], Side]:
-        """The proxies of this step, at unit length, and what is known of them."""
+    def against(self, relation: Relation, dim: int) -> tuple[Float[Tensor, "p d"], Side]:
+        """The first `dim` dimensions of this step's proxies, at unit length, and what is known of them."""
         codes = self.codes
         chosen = self._chosen(relation.rows)
         ids = -1 - torch.arange(len(chosen), device=chosen.device)
-        return unit(self.proxies[chosen]), Side(ids, torch.zeros_like(ids), codes[chosen])
+        return unit(self.proxies[chosen, :dim]), Side(ids, torch.zeros_like(ids), codes[chosen])
 
     def _chosen(self, side: Side) -> Int[Tensor, " p"]:
         """Positions of the proxies that take part, in ascending order."""
@@ -95,7 +96,7 @@ class Softmax(Proxies):
         self.temperature = temperature
 
     def forward(self, rows: Float[Tensor, "n d"], cols: Float[Tensor, "m d"], relation: Relation) -> Term:
-        proxies, side = self.against(relation)
+        proxies, side = self.against(relation, rows.shape[1])
         return super().forward(rows, proxies, Relation(relation.rows, side))
 
     def handicap(self, apart: Float[Tensor, " n"]) -> Float[Tensor, " n"]:

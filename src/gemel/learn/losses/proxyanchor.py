@@ -46,7 +46,7 @@ class ProxyAnchor(Proxies):
         self.alpha = alpha
 
     def forward(self, rows: Float[Tensor, "n d"], cols: Float[Tensor, "m d"], relation: Relation) -> Term:
-        proxies, side = self.against(relation)
+        proxies, side = self.against(relation, rows.shape[1])
         return super().forward(proxies, rows, Relation(side, relation.rows))
 
     def cost(self, apart: Float[Tensor, "b m"], block: Block, whole: Whole) -> Sum:

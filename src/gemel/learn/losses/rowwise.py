@@ -100,6 +100,8 @@ class Mass:
 class Rowwise(Loss):
     """A loss that is a sum over anchors, divided by how much counted. A subclass says what some anchors cost."""
 
+    any_columns = True
+
     def cost(self, apart: Float[Tensor, "b m"], block: Block, whole: Whole) -> Sum:
         """What some rows contribute.
 
