@@ -19,6 +19,7 @@ from gemel.learn.losses import (
     Contrastive,
     CrossEntropy,
     InfoNCE,
+    Knows,
     Lifted,
     Loss,
     MultiSimilarity,
@@ -233,6 +234,31 @@ def relations() -> dict[str, Relation]:
 
 
 GRADED = explicit(N, (0, 1, 0.9), (0, 2, 0.1), (1, 3, 0.5), (4, 5, 1.0), (6, 7, 0.0), graded=True)
+
+
+def knowing(knows: Knows, n: int = 24) -> Relation:
+    """A batch of which that is known, and nothing else."""
+    place, nothing = torch.arange(n), torch.zeros(n, dtype=torch.long)
+    if knows is Knows.IDENTITY:
+        return Relation.within(Side(place, nothing, place * 5 % (n // 4)))
+    if knows is Knows.VIEWS:
+        return Relation.within(Side(place // 2, place % 2), others="different")
+    a, p, m = place[: n - n % 3].reshape(-1, 3).T
+    if knows is Knows.POSITIVES:
+        return Relation.within(Side(place, nothing), pairs=SparsePairs(a, p, torch.ones(len(a))), others="different")
+    value = torch.cat([torch.ones(len(a)), torch.zeros(len(a))])
+    if knows is Knows.SCORE:
+        value = torch.linspace(0, 1, len(value)).round(decimals=1)
+    pairs = SparsePairs(a.repeat(2), torch.cat([p, m]), value, graded=knows is Knows.SCORE)
+    return Relation.within(Side(place, nothing), pairs=pairs)
+
+
+def reordered(relation: Relation, order: Tensor) -> Relation:
+    """The relation of a batch to itself when its rows stand in another order."""
+    place, pairs = order.argsort(), relation.pairs
+    if pairs is not None:
+        pairs = SparsePairs(place[pairs.row], place[pairs.col], pairs.value, pairs.graded)
+    return Relation.within(relation.rows[order], pairs=pairs, others=relation.others)
 
 
 def embeddings(n: int = N, dim: int = 6, seed: int = 0, dtype: torch.dtype = torch.float64) -> Tensor:

@@ -9,7 +9,8 @@ import torch
 from torch import Tensor
 
 from gemel.learn.distances import distance
-from gemel.learn.losses import Loss, build
+from gemel.learn.losses import Knows, Loss, build
+from gemel.learn.losses.graded import Graded
 from gemel.learn.losses.rowwise import Rowwise, Sum, Whole
 from gemel.learn.relation import UNKNOWN, Block, Relation, Side
 from gemel.recipe import CHOICES, Facts, Recipe, choose
@@ -23,6 +24,7 @@ from tests.learn.loss_oracles import (
     embeddings,
     every_distance,
     every_loss,
+    knowing,
     relations,
     value_and_gradient,
 )
@@ -74,18 +76,52 @@ def test_same_pairs_are_pulled_and_different_pushed_from_the_start(
     assert push < -1e-4
 
 
-@pytest.mark.parametrize("chosen", CHOICES["loss"])
-@pytest.mark.parametrize("kernel", CHOICES["distance"])
-@pytest.mark.parametrize("dim", [16, 64, 512])
+def by_default(chosen: str, kernel: str, dim: int) -> Loss:
+    """A loss as a recipe that leaves everything open builds it."""
+    facts = Facts(modality="vector", items=1000, identities=100, median_items=4)
+    return build(choose(Recipe(loss=chosen, distance=kernel, dim=dim), facts), torch.arange(16))
+
+
+every_kernel = pytest.mark.parametrize("kernel", CHOICES["distance"])
+every_dim = pytest.mark.parametrize("dim", [16, 64, 512])
+GRADED = ("regression", "cosent", "pearson")
+
+
+@pytest.mark.parametrize("chosen", [name for name in CHOICES["loss"] if name not in (*GRADED, "vicreg")])
+@every_kernel
+@every_dim
 def test_the_defaults_of_a_recipe_teach_from_the_start(
     chosen: str, kernel: str, dim: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    facts = Facts(modality="vector", items=1000, identities=100, median_items=4)
-    loss = build(choose(Recipe(loss=chosen, distance=kernel, dim=dim), facts), torch.arange(16))
-    relation = Relation.within(codes(torch.arange(64) // 4))
+    loss = by_default(chosen, kernel, dim)
+    identities = Relation.within(codes(torch.arange(64) // 4))
+    relation = identities if Knows.IDENTITY in loss.needs else knowing(Knows.VIEWS, 64)
     pull, push = pull_and_push(loss, relation, dim, monkeypatch)
     assert pull > 1e-3
     assert push < -1e-4
+
+
+@pytest.mark.parametrize("chosen", GRADED)
+@every_kernel
+@every_dim
+def test_high_scores_pull_and_low_scores_push_from_the_start(chosen: str, kernel: str, dim: int) -> None:
+    loss, relation = by_default(chosen, kernel, dim), knowing(Knows.SCORE, 64)
+    assert isinstance(loss, Graded)
+    assert relation.pairs is not None
+    row, col, score = relation.pairs.row, relation.pairs.col, relation.pairs.value
+    x = untrained(64, dim)
+    apart = (loss.distance.paired(x[row], x[col]) / loss.distance.typical(dim)).requires_grad_()
+    slope = torch.autograd.grad(loss.cost(1 - apart, score).value, apart)[0]
+    assert slope @ (score - score.mean()) > 1e-3
+
+
+@every_dim
+def test_views_agree_and_coordinates_spread_from_the_start(dim: int) -> None:
+    loss, x = by_default("vicreg", "cosine", dim), untrained(64, dim)
+    _, gradient = value_and_gradient(loss, x, knowing(Knows.VIEWS, 64))
+    assert (gradient[0::2] - gradient[1::2]).mul(x[0::2] - x[1::2]).sum() > 1e-3
+    middles = (x[0::2] + x[1::2]) / 2
+    assert (gradient[0::2] + gradient[1::2]).mul(middles - middles.mean(0)).sum() < -1e-3
 
 
 def test_singletons_do_not_enter_the_mean() -> None:

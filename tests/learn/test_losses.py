@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import inspect
+
 import pytest
 import torch
 from torch import Tensor
 
 from gemel.errors import RecipeError
 from gemel.learn.distances import distance
-from gemel.learn.losses import Circle, Contrastive, CrossEntropy, Knows, Loss, Triplet, build, rowwise, triplet
+from gemel.learn.losses import NAMED, Circle, Contrastive, CrossEntropy, Knows, Loss, Triplet, build, rowwise, triplet
 from gemel.learn.relation import Relation
 from gemel.recipe import CHOICES, Recipe
 from tests.learn.loss_oracles import (
@@ -21,7 +23,9 @@ from tests.learn.loss_oracles import (
     every_distance,
     every_loss,
     exact,
+    knowing,
     relations,
+    reordered,
     sets,
     value_and_gradient,
 )
@@ -107,6 +111,28 @@ def test_the_order_of_a_batch_does_not_matter(name: str, kernel: str) -> None:
     again, turned = value_and_gradient(loss, x[order], Relation.within(side[order], others="different"))
     assert again == pytest.approx(value, abs=1e-12)
     torch.testing.assert_close(turned, gradient[order], atol=1e-9, rtol=1e-9)
+
+
+CASES = [(name, knows) for name, make in NAMED.items() for knows in getattr(make, "func", make).needs]
+
+
+@pytest.mark.parametrize(("name", "knows"), CASES, ids=lambda x: getattr(x, "name", x))
+@every_distance
+def test_rows_gathered_in_another_order_have_the_same_value_and_gradients(name: str, knows: Knows, kernel: str) -> None:
+    """As when processes encode slices of a batch: nothing is read off where a row stands."""
+    torch.manual_seed(0)
+    taken = inspect.signature(NAMED[name]).parameters
+    known = {"identities": torch.arange(6), "dim": 6}
+    loss = NAMED[name](distance(kernel), **{k: x for k, x in known.items() if k in taken}).double()
+    x, relation = embeddings(24), knowing(knows)
+    order = torch.cat([torch.arange(17, 24), torch.arange(0, 5), torch.arange(11, 17), torch.arange(5, 11)])
+    value, gradient = value_and_gradient(loss, x, relation)
+    weights = [p.grad.clone() for p in loss.parameters() if p.grad is not None]
+    loss.zero_grad()
+    again, turned = value_and_gradient(loss, x[order], reordered(relation, order))
+    assert again == pytest.approx(value, abs=1e-12)
+    torch.testing.assert_close(turned, gradient[order], atol=1e-9, rtol=1e-9)
+    torch.testing.assert_close([p.grad for p in loss.parameters() if p.grad is not None], weights, atol=1e-9, rtol=1e-9)
 
 
 @every_loss
