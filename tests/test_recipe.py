@@ -27,14 +27,17 @@ def test_a_recipe_survives_its_file(tmp_path: Path) -> None:
         ("loss = 'magic'", "choose one of supcon"),
         ("steps = 0", "must be above 0"),
         ("steps = 5\nminutes = 3", "Give the budget once"),
-        ("holdout = 0.6", r"holdout = 0.6 must lie in \[0, 0.5\]"),
+        ("holdout = 0.6", r"holdout = 0.6 must lie in \[0, 0.5\]: training keeps at least half"),
+        ("shear = 90.0", r"must lie in \[0, 90\)"),
+        ("shear = -1", r"must lie in \[0, 90\)"),
+        ("seed = -1", r"seed = -1 must lie in \[0,"),
         ("dropout = 1.0", r"must lie in \[0, 1\)"),
         ("scale = 1.0", r"must lie in \[0, 1\)"),
         ("hue = 1.5", r"must lie in \[0, 1\]"),
         ("erase = -0.1", r"must lie in \[0, 1\]"),
         *[
             (f"{name} = -1", "must be at least 0")
-            for name in "seed groups unlabelled weight_decay degrees translate shear elastic brightness blur".split()
+            for name in "groups unlabelled weight_decay degrees translate elastic brightness blur".split()
         ],
         ("lr = inf", "and finite"),
         ("degrees = nan", "must be at least 0"),

@@ -31,6 +31,7 @@ class Range:
     high: float = math.inf
     without_low: bool = False
     without_high: bool = False
+    reason: str = ""
 
     def __contains__(self, value: float) -> bool:
         above = value > self.low if self.without_low else value >= self.low
@@ -39,7 +40,7 @@ class Range:
     def __str__(self) -> str:
         if self.high == math.inf:
             return f"be {'above' if self.without_low else 'at least'} {self.low:g}, and finite"
-        return f"lie in [{self.low:g}, {self.high:g}{')' if self.without_high else ']'}"
+        return f"lie in [{self.low:g}, {self.high:g}{')' if self.without_high else ']'}{self.reason}"
 
 
 def _each(names: str, allowed: Range) -> dict[str, Range]:
@@ -49,12 +50,14 @@ def _each(names: str, allowed: Range) -> dict[str, Range]:
 RANGES = {
     **_each("size width depth dim temperature margin sampled identities items batch_pairs", Range(without_low=True)),
     **_each("steps epochs minutes lr checks patience", Range(without_low=True)),
-    **_each("groups unlabelled degrees translate shear elastic brightness blur weight_decay seed", Range()),
+    **_each("groups unlabelled degrees translate elastic brightness blur weight_decay", Range()),
+    **_each("seed", Range(high=2**63, without_high=True)),
+    **_each("shear", Range(high=90, without_high=True)),
     **_each("dropout average warmup scale", Range(high=1, without_high=True)),
     **_each("hue erase", Range(high=1)),
-    **_each("holdout", Range(high=0.5)),
+    **_each("holdout", Range(high=0.5, reason=": training keeps at least half")),
 }
-"""What numbers a field may be; training keeps at least half of the identities."""
+"""What numbers a field may be."""
 
 ONLY: dict[str, tuple[str, ...]] = {
     "miner": ("triplet",),
