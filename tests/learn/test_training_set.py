@@ -119,6 +119,13 @@ def test_an_unlisted_pair_is_different_only_beside_pairs_that_are_all_same() -> 
     assert int((told.same | told.different).sum()) == 2 * 2
 
 
+def test_a_pair_that_was_not_drawn_is_not_different_where_both_its_items_are() -> None:
+    # every two of six items are the same, and a batch holds two of the fifteen pairs
+    data = known(vectors(6, pairs=Pairs(*np.triu_indices(6, 1), np.ones(15, bool))))
+    for step in range(10):
+        assert not block(data, SMALL.but(batch_pairs=2), step)[0].different.any()
+
+
 def test_explicit_pairs_beside_identities_win_over_them() -> None:
     # said: two items of identity 0 are different, and an item of 0 and one of 1 are the same
     pairs = Pairs(np.array([0, 2]), np.array([1, 4]), np.array([False, True]))
@@ -194,6 +201,11 @@ def test_unlabelled_items_and_identities_beside_pairs_ask_questions_too() -> Non
         (images(24, pairs=TOLD), {"groups": 2}, "groups = 2 is about batches of identities"),
         (images(24, identity=FOURS), {"unlabelled": 2}, "every training item has an identity"),
         (images(24), {"unlabelled": 2}, "unlabelled = 2 is about batches of identities"),
+        (
+            images(25, identity=labels(*FOURS.codes.tolist(), -1)),
+            {"unlabelled": 1, "loss": "softmax"},
+            "softmax loss learns nothing from two views.*supcon",
+        ),
         (vectors(24), {}, "Two views of an item would be equal"),
         (vectors(25, identity=labels(*FOURS.codes.tolist(), -1)), {"unlabelled": 1}, "Two views of an item"),
         (images(24), dict.fromkeys(("degrees", "translate", "scale", "shear"), 0.0), "Two views of an item"),

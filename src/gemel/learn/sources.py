@@ -83,6 +83,12 @@ def refuse_unused(recipe: Recipe, source: Knows, *, grouped: bool, unlabelled: b
             f"unlabelled = {recipe.unlabelled}, but every training item has an identity; leave it out, or add items "
             "without one."
         )
+    if recipe.unlabelled and Knows.VIEWS not in needs_of(recipe.loss):
+        fitting = ", ".join(name for name in NAMED if needs_of(name) >= {Knows.IDENTITY, Knows.VIEWS})
+        raise RecipeError(
+            f"unlabelled = {recipe.unlabelled}, but the {recipe.loss} loss learns nothing from two views of an item; "
+            f"leave it out, or choose a loss that does: {fitting}."
+        )
 
 
 def refuse_turns(modality: Modality) -> None:

@@ -1,0 +1,137 @@
+"""What a split knows of its items: decoded once and kept compact, with codes of one common space.
+
+Knows arrays, and tensors of prepared items; neither batches nor recipes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from gemel.items import UNKNOWN, Collection, Decoded, Modality, Pairs
+from gemel.items.explicit import explicit
+from gemel.items.modality import Raws
+from gemel.items.units import claims
+from gemel.learn.losses import Knows
+
+if TYPE_CHECKING:
+    from jaxtyping import Float, Int
+
+
+@dataclass(frozen=True)
+class TrainingSet:
+    """Decoded items and what is known of them, as codes of one common space.
+
+    Attributes:
+        modality: prepares the raws; fitted on this split when it is the training split.
+        raws: decoded items of all splits, shared between them.
+        place: [n] where each item of this split stands in `raws`.
+        names: what each item is called in messages.
+        content: [n] equal exactly where the decoded content is.
+        identity, group, impostor_of: [n] codes, UNKNOWN (-1) where not known; identity and impostor_of share codes.
+        a, b, value: explicit pairs by position, with 1 for same, 0 for different, or a score; empty when none.
+        told: how the explicit pairs were given: labelled, all of them same, with scores, or as triplets (then the
+            first half of the pairs are anchors with their positives, the second half with their negatives).
+    """
+
+    modality: Modality
+    raws: Raws
+    place: Int[np.ndarray, " n"]
+    names: Sequence[str]
+    content: Int[np.ndarray, " n"]
+    identity: Int[np.ndarray, " n"]
+    group: Int[np.ndarray, " n"]
+    impostor_of: Int[np.ndarray, " n"]
+    a: Int[np.ndarray, " m"]
+    b: Int[np.ndarray, " m"]
+    value: Float[np.ndarray, " m"]
+    told: Knows
+
+    def __len__(self) -> int:
+        return len(self.content)
+
+    @property
+    def graded(self) -> bool:
+        """Whether `value` are scores."""
+        return self.told is Knows.SCORE
+
+    @property
+    def knows(self) -> frozenset[Knows]:
+        """What can be learned from; any item can be seen in two views."""
+        known = {Knows.IDENTITY} if (self.identity != UNKNOWN).any() else set()
+        return frozenset({*self.sources, *known})
+
+    @property
+    def sources(self) -> tuple[Knows, ...]:
+        """What batches can be drawn from, the best first."""
+        several = (np.bincount(self.identity[self.identity != UNKNOWN]) >= 2).any()
+        found = [source for source, there in ((Knows.IDENTITY, several), (self.told, len(self.value))) if there]
+        return (*found, Knows.VIEWS)
+
+    @property
+    def triplets(self) -> tuple[Int[np.ndarray, " t"], Int[np.ndarray, " t"], Int[np.ndarray, " t"]]:
+        """Anchor, positive and negative of each triplet."""
+        half = len(self.value) // 2
+        return self.a[:half], self.b[:half], self.b[half:]
+
+    @property
+    def unlabelled(self) -> Int[np.ndarray, " u"]:
+        """The items that have no identity and imitate none."""
+        return np.flatnonzero((self.identity == UNKNOWN) & (self.impostor_of == UNKNOWN))
+
+    def prepared(self, rows: Int[np.ndarray, " b"], rng: np.random.Generator | None = None) -> dict[str, Tensor]:
+        """Encoder inputs of the given items."""
+        arrays = self.modality.prepare(_picked(self.raws, self.place[rows]), rng=rng).arrays
+        return {name: torch.from_numpy(array) for name, array in arrays.items()}
+
+    def some(self, most: int) -> Raws:
+        """At most so many decoded items, evenly spread."""
+        return _picked(self.raws, self.place[:: max(1, -(-len(self) // most))])
+
+
+def _picked(raws: Raws, rows: Int[np.ndarray, " b"]) -> Raws:
+    """Some decoded items; a list when their shapes differ."""
+    return raws[rows] if isinstance(raws, np.ndarray) else [raws[int(i)] for i in rows]
+
+
+def training_set(part: Collection, whole: Collection, decoded: Decoded) -> TrainingSet:
+    """What a split knows of its items.
+
+    Args:
+        part: the items of the split.
+        whole: what was split; every item could be decoded.
+        decoded: the items of `whole`.
+    """
+    order = np.argsort(whole.rows)
+    place = order[np.searchsorted(whole.rows, part.rows, sorter=order)]
+    nothing = np.full(len(part), UNKNOWN)
+    claimed, given = claims(part), explicit(part)
+    pairs = given or Pairs(nothing[:0], nothing[:0], nothing[:0] > 0)
+    return TrainingSet(
+        modality=part.modality,
+        raws=decoded.raws,
+        place=place,
+        names=[part.name(i) for i in range(len(part))],
+        content=decoded.content[place],
+        identity=nothing if part.identity is None else part.identity.codes.astype(np.int64),
+        group=nothing if part.group is None else part.group.codes.astype(np.int64),
+        impostor_of=nothing if claimed is None else claimed,
+        a=pairs.a,
+        b=pairs.b,
+        value=(pairs.alike() if pairs.score is None else pairs.score).astype(np.float32),
+        told=_told(part, given),
+    )
+
+
+def _told(part: Collection, given: Pairs | None) -> Knows:
+    """How the explicit pairs were given."""
+    if given is None or given is not part.pairs:
+        return Knows.TRIPLETS
+    if given.score is not None:
+        return Knows.SCORE
+    return Knows.POSITIVES if given.alike().all() else Knows.PAIRS
