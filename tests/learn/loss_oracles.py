@@ -125,13 +125,13 @@ def decoupled(d: np.ndarray, block: Block, loss: InfoNCE) -> float:
 
 def sigmoid(d: np.ndarray, block: Block, loss: Sigmoid) -> float:
     bias, scale = loss.bias.item(), loss.log_scale.exp().item()
-    total = 0.0
+    found = []
     for i in range(d.shape[0]):
-        for j in range(d.shape[1]):
-            s, t = shares(block, i, j)
-            logit = scale * (1 - d[i, j]) + bias
-            total += s * math.log(1 + math.exp(-logit)) + t * math.log(1 + math.exp(logit))
-    return total / d.shape[0]
+        known = [(shares(block, i, j), scale * (1 - d[i, j]) + bias) for j in range(d.shape[1])]
+        each = [s * math.log(1 + math.exp(-x)) + t * math.log(1 + math.exp(x)) for (s, t), x in known if s + t]
+        if each:
+            found.append(sum(each))
+    return mean(found)
 
 
 def multisimilarity(d: np.ndarray, block: Block, loss: MultiSimilarity) -> float:

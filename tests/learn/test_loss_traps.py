@@ -9,9 +9,10 @@ import torch
 from torch import Tensor
 
 from gemel.learn.distances import distance
-from gemel.learn.losses import Knows, Loss, build
+from gemel.learn.losses import Knows, Loss, Term, build
 from gemel.learn.losses.graded import Graded
-from gemel.learn.losses.rowwise import Rowwise, Sum, Whole
+from gemel.learn.losses.rowwise import Rowwise
+from gemel.learn.losses.whole import Whole
 from gemel.learn.relation import UNKNOWN, Block, Relation, Side
 from gemel.recipe import CHOICES, Facts, Recipe, choose
 from tests.learn.loss_oracles import (
@@ -39,7 +40,7 @@ class Spy:
         self._cost = loss.cost
         monkeypatch.setattr(loss, "cost", self.cost)
 
-    def cost(self, apart: Tensor, block: Block, whole: Whole) -> Sum:
+    def cost(self, apart: Tensor, block: Block, whole: Whole) -> Term:
         def keep(gradient: Tensor) -> None:
             self.gradient = gradient
             self.pull += gradient[block.same].sum().item()

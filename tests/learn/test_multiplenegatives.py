@@ -69,6 +69,22 @@ def test_views_are_questions_and_answers() -> None:
     assert answer.tolist() == [2, 3]
 
 
+def test_items_without_an_identity_are_asked_by_their_views() -> None:
+    """Beside an identity of two items: an unlabelled item in two views, and an impostor of that identity alone."""
+    ids, view = torch.tensor([7, 3, 9, 9, 4]), torch.tensor([0, 0, 1, 0, 0])
+    identity, claims = torch.tensor([2, 2, UNKNOWN, UNKNOWN, 2]), torch.tensor([UNKNOWN] * 4 + [2])
+    ask, answer = questions(Relation.within(Side(ids, view, identity, claims)))
+    assert ask.tolist() == [1, 3, 4]
+    assert answer.tolist() == [0, 2]
+
+
+def test_copies_of_an_item_take_their_turn_together() -> None:
+    side = codes([1, 1, 1, 2], ids=torch.tensor([5, 8, 5, 6]))
+    ask, answer = questions(Relation.within(side), answers=1)
+    assert ask.tolist() == [0, 2, 3]
+    assert answer.tolist() == [1]
+
+
 @every_distance
 @pytest.mark.parametrize("make", [MultipleNegatives, NPair])
 def test_gradients_are_those_of_the_value(kernel: str, make: type[MultipleNegatives]) -> None:

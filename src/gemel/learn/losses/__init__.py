@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from gemel.learn.losses.arcface import ArcFace
 from gemel.learn.losses.base import Knows, Loss, Term
 from gemel.learn.losses.bce import CrossEntropy
 from gemel.learn.losses.circle import Circle
 from gemel.learn.losses.contrastive import Contrastive
 from gemel.learn.losses.cosent import CoSENT
+from gemel.learn.losses.cosface import CosFace
 from gemel.learn.losses.infonce import InfoNCE
 from gemel.learn.losses.lifted import Lifted
 from gemel.learn.losses.matryoshka import Matryoshka
@@ -15,12 +17,12 @@ from gemel.learn.losses.multiplenegatives import MultipleNegatives, NPair
 from gemel.learn.losses.multisimilarity import MultiSimilarity
 from gemel.learn.losses.named import NAMED, build
 from gemel.learn.losses.pearson import Pearson
-from gemel.learn.losses.proxies import ArcFace, CosFace, Softmax
 from gemel.learn.losses.proxyanchor import ProxyAnchor
 from gemel.learn.losses.pytorchmetriclearning import PytorchMetricLearning
 from gemel.learn.losses.regression import Regression
 from gemel.learn.losses.sigmoid import Sigmoid
 from gemel.learn.losses.simclr import SimCLR
+from gemel.learn.losses.softmax import Softmax
 from gemel.learn.losses.supcon import SupCon
 from gemel.learn.losses.triplet import Triplet
 from gemel.learn.losses.vicreg import VICReg

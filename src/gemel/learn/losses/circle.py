@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import torch
 from torch import Tensor
 from torch.nn.functional import softplus
 
 from gemel.learn.distances import Distance
-from gemel.learn.losses.base import Knows
-from gemel.learn.losses.rowwise import Rowwise, Sum, Whole
+from gemel.learn.losses.base import Term
+from gemel.learn.losses.rowwise import Rowwise, anchors, log_sum_exp
+from gemel.learn.losses.whole import Whole
 from gemel.learn.relation import Block
 
 if TYPE_CHECKING:
@@ -31,18 +31,16 @@ class Circle(Rowwise):
     Source: Sun et al. (2020), Circle loss: a unified perspective of pair similarity optimization, eq. 6-9.
     """
 
-    needs = frozenset({Knows.IDENTITY, Knows.POSITIVES, Knows.VIEWS, Knows.TRIPLETS})
-
     def __init__(self, distance: Distance, *, margin: float = 0.4, gamma: float = 80.0) -> None:
         super().__init__(distance)
         self.margin = margin
         self.gamma = gamma
 
-    def cost(self, apart: Float[Tensor, "b m"], block: Block, whole: Whole) -> Sum:
-        anchors = block.same.any(1) & block.different.any(1)
+    def cost(self, apart: Float[Tensor, "b m"], block: Block, whole: Whole) -> Term:
+        counting = anchors(block)
         fixed, gamma, m = apart.detach(), self.gamma, self.margin
         pull = gamma * (fixed + m).relu() * (apart - m)
         push = gamma * (1 + m - fixed).relu() * (1 - m - apart)
-        near = pull.masked_fill(~block.same, -torch.inf).logsumexp(1)
-        far = push.masked_fill(~block.different, -torch.inf).logsumexp(1)
-        return Sum(softplus((near + far)[anchors]).sum(), int(anchors.count_nonzero()))
+        near = log_sum_exp(pull, block.same)
+        far = log_sum_exp(push, block.different)
+        return Term(softplus((near + far)[counting]).sum(), int(counting.count_nonzero()))

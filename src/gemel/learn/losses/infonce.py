@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import torch
 from torch import Tensor
 from torch.nn.functional import softplus
 
 from gemel.learn.distances import Distance
-from gemel.learn.losses.base import Knows
-from gemel.learn.losses.rowwise import Rowwise, Sum, Whole
+from gemel.learn.losses.base import Term
+from gemel.learn.losses.rowwise import Rowwise, anchors, log_sum_exp
+from gemel.learn.losses.whole import Whole
 from gemel.learn.relation import Block
 
 if TYPE_CHECKING:
@@ -34,19 +34,17 @@ class InfoNCE(Rowwise):
     Yeh et al. (2022), Decoupled contrastive learning, eq. 5.
     """
 
-    needs = frozenset({Knows.IDENTITY, Knows.POSITIVES, Knows.VIEWS, Knows.TRIPLETS})
-
     def __init__(self, distance: Distance, *, temperature: float = 0.1, decoupled: bool = False) -> None:
         super().__init__(distance)
         self.temperature = temperature
         self.decoupled = decoupled
 
-    def cost(self, apart: Float[Tensor, "b m"], block: Block, whole: Whole) -> Sum:
+    def cost(self, apart: Float[Tensor, "b m"], block: Block, whole: Whole) -> Term:
         logits = apart / -self.temperature
-        anchors = block.same.any(1) & block.different.any(1)
-        against = logits.masked_fill(~block.different, -torch.inf).logsumexp(1)
-        anchor, positive = (block.same & anchors[:, None]).nonzero(as_tuple=True)
+        counting = anchors(block)
+        against = log_sum_exp(logits, block.different)
+        anchor, positive = (block.same & counting[:, None]).nonzero(as_tuple=True)
         short = against[anchor] - logits[anchor, positive]
         each = short if self.decoupled else softplus(short)
         positives = block.same.sum(1)[anchor]
-        return Sum((each / positives).sum(), int(anchors.count_nonzero()))
+        return Term((each / positives).sum(), int(counting.count_nonzero()))

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import torch
 from torch import Tensor
 
 from gemel.learn.distances import Distance
-from gemel.learn.losses.base import Knows
-from gemel.learn.losses.rowwise import Rowwise, Sum, Whole
+from gemel.learn.losses.base import Term
+from gemel.learn.losses.rowwise import Rowwise, anchors, log_sum_exp
+from gemel.learn.losses.whole import Whole
 from gemel.learn.relation import Block
 
 if TYPE_CHECKING:
@@ -31,16 +31,14 @@ class Lifted(Rowwise):
     learning via lifted structured feature embedding.
     """
 
-    needs = frozenset({Knows.IDENTITY, Knows.POSITIVES, Knows.VIEWS, Knows.TRIPLETS})
-
     def __init__(self, distance: Distance, *, margin: float = 1.0, temperature: float = 0.1) -> None:
         super().__init__(distance)
         self.margin = margin
         self.temperature = temperature
 
-    def cost(self, apart: Float[Tensor, "b m"], block: Block, whole: Whole) -> Sum:
-        anchors = block.same.any(1) & block.different.any(1)
+    def cost(self, apart: Float[Tensor, "b m"], block: Block, whole: Whole) -> Term:
+        counting = anchors(block)
         scaled = apart / self.temperature
-        far = scaled.masked_fill(~block.same, -torch.inf).logsumexp(1)
-        near = (self.margin / self.temperature - scaled).masked_fill(~block.different, -torch.inf).logsumexp(1)
-        return Sum(self.temperature * (far + near)[anchors].relu().sum(), int(anchors.count_nonzero()))
+        far = log_sum_exp(scaled, block.same)
+        near = log_sum_exp(self.margin / self.temperature - scaled, block.different)
+        return Term(self.temperature * (far + near)[counting].relu().sum(), int(counting.count_nonzero()))

@@ -9,9 +9,9 @@ from torch import Tensor
 
 from gemel.learn.distances import Distance, wide
 from gemel.learn.losses.base import Term
+from gemel.learn.losses.families import families, turns
 from gemel.learn.losses.infonce import InfoNCE
-from gemel.learn.losses.turns import turns
-from gemel.learn.relation import UNKNOWN, Relation, Side
+from gemel.learn.relation import Relation
 
 if TYPE_CHECKING:
     from jaxtyping import Float, Int
@@ -22,7 +22,7 @@ class MultipleNegatives(InfoNCE):
 
     Two questions are never compared with each other, unlike in NT-Xent. Second items of *different* pairs are hard
     negatives. Where identities speak instead of pairs, the item of each with the lowest id asks and the others answer;
-    where views do, the first of each item.
+    so does the first view of an item without an identity.
 
     Args:
         distance: how embeddings are compared; d is in units of its typical distance.
@@ -86,7 +86,7 @@ def questions(relation: Relation, answers: int | None = None) -> tuple[Int[Tenso
     """
     if relation.rows is relation.cols:
         side = relation.rows
-        turn = turns(_codes(side), side)
+        turn = turns(families(side), side)
         if relation.pairs is None or (turn > 0).any():
             asking = turn == 0
             answering = (turn > 0) & (turn <= (answers or len(side)))
@@ -97,10 +97,3 @@ def questions(relation: Relation, answers: int | None = None) -> tuple[Int[Tenso
         return torch.unique(relation.pairs.row[same]), torch.unique(answering)
     device = relation.rows.ids.device
     return torch.arange(len(relation.rows), device=device), torch.arange(len(relation.cols), device=device)
-
-
-def _codes(side: Side) -> Int[Tensor, " n"]:
-    """What makes rows belong together: their identity, or else that they are views of one item."""
-    if side.identity is None:
-        return side.ids
-    return torch.where(side.identity == UNKNOWN, -2 - side.ids, side.identity)

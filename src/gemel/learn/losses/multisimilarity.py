@@ -9,8 +9,9 @@ from torch import Tensor
 from torch.nn.functional import softplus
 
 from gemel.learn.distances import Distance
-from gemel.learn.losses.base import Knows
-from gemel.learn.losses.rowwise import Rowwise, Sum, Whole
+from gemel.learn.losses.base import Term
+from gemel.learn.losses.rowwise import Rowwise, log_sum_exp
+from gemel.learn.losses.whole import Whole
 from gemel.learn.relation import Block
 
 if TYPE_CHECKING:
@@ -34,23 +35,21 @@ class MultiSimilarity(Rowwise):
     Source: Wang et al. (2019), Multi-similarity loss with general pair weighting for deep metric learning, eq. 11-15.
     """
 
-    needs = frozenset({Knows.IDENTITY, Knows.POSITIVES, Knows.VIEWS, Knows.TRIPLETS})
-
     def __init__(
         self, distance: Distance, *, alpha: float = 2.0, beta: float = 50.0, base: float = 0.5, epsilon: float = 0.1
     ) -> None:
         super().__init__(distance)
         self.alpha, self.beta, self.base, self.epsilon = alpha, beta, base, epsilon
 
-    def cost(self, apart: Float[Tensor, "b m"], block: Block, whole: Whole) -> Sum:
+    def cost(self, apart: Float[Tensor, "b m"], block: Block, whole: Whole) -> Term:
         fixed = apart.detach()
         farthest = fixed.masked_fill(~block.same, -torch.inf).amax(1, keepdim=True)
         nearest = fixed.masked_fill(~block.different, torch.inf).amin(1, keepdim=True)
         positive = block.same & (fixed > nearest - self.epsilon)
         negative = block.different & (fixed < farthest + self.epsilon)
         beyond = apart - (1 - self.base)
-        pull = (self.alpha * beyond).masked_fill(~positive, -torch.inf).logsumexp(1)
-        push = (-self.beta * beyond).masked_fill(~negative, -torch.inf).logsumexp(1)
+        pull = log_sum_exp(self.alpha * beyond, positive)
+        push = log_sum_exp(-self.beta * beyond, negative)
         anchors = positive.any(1)
         each = softplus(pull[anchors]) / self.alpha + softplus(push[anchors]) / self.beta
-        return Sum(each.sum(), int(anchors.count_nonzero()))
+        return Term(each.sum(), int(anchors.count_nonzero()))

@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING
 from torch import Tensor
 
 from gemel.learn.distances import Distance
-from gemel.learn.losses.base import Knows
-from gemel.learn.losses.rowwise import Rowwise, Sum, Whole
+from gemel.learn.losses.base import Knows, Term
+from gemel.learn.losses.rowwise import Rowwise
+from gemel.learn.losses.whole import Whole
 from gemel.learn.relation import Block
 
 if TYPE_CHECKING:
-    from jaxtyping import Float
+    from jaxtyping import Bool, Float
 
 
 class Pairwise(Rowwise):
@@ -34,24 +35,30 @@ class Pairwise(Rowwise):
         """What each pair would cost if it were the same, and if it were different."""
         raise NotImplementedError
 
-    def cost(self, apart: Float[Tensor, "b m"], block: Block, whole: Whole) -> Sum:
+    def cost(self, apart: Float[Tensor, "b m"], block: Block, whole: Whole) -> Term:
         pull, push = self.costs(apart)
         near, far = self.weights(whole)
         total = near * (block.same * pull).sum() + far * (block.different * push).sum()
-        counted = int(block.same.count_nonzero() + block.different.count_nonzero())
         if block.score is not None:
             row, col = (~block.score.isnan()).nonzero(as_tuple=True)
             score = block.score[row, col].to(apart.dtype)
             total = total + (near * score * pull[row, col] + far * (1 - score) * push[row, col]).sum()
-            counted += len(score)
-        return Sum(total, counted)
+        return Term(total, self.count(known(block)))
 
     def weights(self, whole: Whole) -> tuple[float, float]:
-        """Of one same and of one different pair, so that the sum over all pairs is the value."""
+        """Of one same and of one different pair, 1 on the average."""
+        if not self.balanced:
+            return 1.0, 1.0
         mass = whole.mass
-        if self.balanced:
-            return 0.5 / mass.same if mass.same else 0.0, 0.5 / mass.different if mass.different else 0.0
-        return (1 / max(mass.pairs, 1),) * 2
+        half = mass.pairs / 2
+        return half / mass.same if mass.same else 0.0, half / mass.different if mass.different else 0.0
 
-    def mean(self, total: Float[Tensor, ""], counted: int) -> Float[Tensor, ""]:
-        return total
+    def count(self, known: Bool[Tensor, "b m"]) -> int:
+        """What the mean is over: every pair of which anything is known."""
+        return int(known.count_nonzero())
+
+
+def known(block: Block) -> Bool[Tensor, "b m"]:
+    """Pairs that are same, different, or have a score."""
+    told = block.same | block.different
+    return told if block.score is None else told | ~block.score.isnan()

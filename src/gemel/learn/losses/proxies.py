@@ -1,11 +1,7 @@
-"""Losses against one learned point per identity: for very many classes, without pairs.
-
-`Softmax` classifies by the nearest proxy; a margin on the right one makes it CosFace, an angle ArcFace.
-"""
+"""Losses against one learned point per identity: for very many classes, without pairs."""
 
 from __future__ import annotations
 
-import math
 from typing import TYPE_CHECKING
 
 import torch
@@ -13,9 +9,9 @@ from torch import Tensor, nn
 
 from gemel.errors import RecipeError
 from gemel.learn.distances import Distance, unit
-from gemel.learn.losses.base import Knows, Term
-from gemel.learn.losses.rowwise import Rowwise, Sum, Whole
-from gemel.learn.relation import Block, Relation, Side
+from gemel.learn.losses.base import Knows
+from gemel.learn.losses.rowwise import Rowwise
+from gemel.learn.relation import Relation, Side
 
 if TYPE_CHECKING:
     from jaxtyping import Float, Int
@@ -69,109 +65,3 @@ class Proxies(Rowwise):
         order = torch.randperm(len(others), device=codes.device)
         drawn = others[order[: max(self.sampled - int(present.sum()), 0)]]
         return torch.cat([everyone[present], drawn]).sort().values
-
-
-class Softmax(Proxies):
-    """Normalised softmax: -log(exp(l_own) / sum over proxies of exp(l)) with logits l = -d / temperature.
-
-    The mean is over items whose identity is known.
-
-    Args:
-        temperature: above 0.
-        distance, identities, dim, sampled: as of every loss with proxies.
-
-    Source: Zhai and Wu (2019), Classification is a strong baseline for deep metric learning, eq. 3.
-    """
-
-    def __init__(
-        self,
-        distance: Distance,
-        *,
-        identities: Int[Tensor, " c"],
-        dim: int,
-        temperature: float = 0.05,
-        sampled: int | None = None,
-    ) -> None:
-        super().__init__(distance, identities=identities, dim=dim, sampled=sampled)
-        self.temperature = temperature
-
-    def forward(self, rows: Float[Tensor, "n d"], cols: Float[Tensor, "m d"], relation: Relation) -> Term:
-        proxies, side = self.against(relation, rows.shape[1])
-        return super().forward(rows, proxies, Relation(relation.rows, side))
-
-    def handicap(self, apart: Float[Tensor, " n"]) -> Float[Tensor, " n"]:
-        """What the distance to an item's own proxy counts as: as it is."""
-        return apart
-
-    def cost(self, apart: Float[Tensor, "b m"], block: Block, whole: Whole) -> Sum:
-        anchor, own = block.same.nonzero(as_tuple=True)
-        near = self.handicap(apart[anchor, own])
-        known = (block.same | block.different)[anchor]
-        handicapped = apart[anchor].scatter(1, own[:, None], near[:, None])
-        logits = (handicapped / -self.temperature).masked_fill(~known, -torch.inf)
-        return Sum((logits.logsumexp(1) + near / self.temperature).sum(), len(anchor))
-
-
-class CosFace(Softmax):
-    """Softmax in which an item's own proxy counts as farther away by a margin.
-
-    Args:
-        margin: in units of the typical distance; the source's margin on the cosine.
-        temperature: one over the source's scale s.
-        distance, identities, dim, sampled: as of every loss with proxies.
-
-    Source: Wang et al. (2018), CosFace: large margin cosine loss for deep face recognition, eq. 4.
-    """
-
-    def __init__(
-        self,
-        distance: Distance,
-        *,
-        identities: Int[Tensor, " c"],
-        dim: int,
-        margin: float = 0.35,
-        temperature: float = 1 / 30,
-        sampled: int | None = None,
-    ) -> None:
-        super().__init__(distance, identities=identities, dim=dim, temperature=temperature, sampled=sampled)
-        self.margin = margin
-
-    def handicap(self, apart: Float[Tensor, " n"]) -> Float[Tensor, " n"]:
-        return apart + self.margin
-
-
-class ArcFace(Softmax):
-    """Softmax in which an item's own proxy counts as farther away by an angle.
-
-    The angle is read off the distance between unit-length vectors; under Manhattan distance, off the one that so
-    large a distance has on average. An angle that would pass the half turn counts as farther by margin · sin(margin).
-
-    Args:
-        margin: in radians.
-        temperature: one over the source's scale s.
-        distance, identities, dim, sampled: as of every loss with proxies.
-
-    Source: Deng et al. (2019), ArcFace: additive angular margin loss for deep face recognition, eq. 3.
-    """
-
-    def __init__(
-        self,
-        distance: Distance,
-        *,
-        identities: Int[Tensor, " c"],
-        dim: int,
-        margin: float = 0.5,
-        temperature: float = 1 / 30,
-        sampled: int | None = None,
-    ) -> None:
-        super().__init__(distance, identities=identities, dim=dim, temperature=temperature, sampled=sampled)
-        self.margin = margin
-
-    def handicap(self, apart: Float[Tensor, " n"]) -> Float[Tensor, " n"]:
-        """The distance, longer by as much as the cosine falls when the angle grows by the margin."""
-        half = (self.distance.chord(apart) / 2).clamp(0, 1 - 1e-6)
-        cosine = 1 - 2 * half.square()
-        sine = 2 * half * (1 - half.square()).sqrt()
-        turned = cosine * math.cos(self.margin) - sine * math.sin(self.margin)
-        passed = cosine < math.cos(math.pi - self.margin)
-        return apart + torch.where(passed, self.margin * math.sin(self.margin), cosine - turned)

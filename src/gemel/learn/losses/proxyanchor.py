@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import torch
 from torch import Tensor
 from torch.nn.functional import softplus
 
 from gemel.learn.distances import Distance
 from gemel.learn.losses.base import Term
 from gemel.learn.losses.proxies import Proxies
-from gemel.learn.losses.rowwise import Sum, Whole
+from gemel.learn.losses.rowwise import log_sum_exp
+from gemel.learn.losses.whole import Whole
 from gemel.learn.relation import Block, Relation
 
 if TYPE_CHECKING:
@@ -49,14 +49,11 @@ class ProxyAnchor(Proxies):
         proxies, side = self.against(relation, rows.shape[1])
         return super().forward(proxies, rows, Relation(side, relation.rows))
 
-    def cost(self, apart: Float[Tensor, "b m"], block: Block, whole: Whole) -> Sum:
+    def cost(self, apart: Float[Tensor, "b m"], block: Block, whole: Whole) -> Term:
         present = block.same.any(1)
         pull = self.alpha * (apart - (1 - self.margin))
         push = self.alpha * (1 + self.margin - apart)
-        near = softplus(pull.masked_fill(~block.same, -torch.inf).logsumexp(1))
-        far = softplus(push.masked_fill(~block.different, -torch.inf).logsumexp(1))
-        total = near[present].sum() / max(whole.anchors, 1) + far.sum() / len(whole.relation.rows)
-        return Sum(total, int(present.count_nonzero()))
-
-    def mean(self, total: Float[Tensor, ""], counted: int) -> Float[Tensor, ""]:
-        return total
+        near = softplus(log_sum_exp(pull, block.same))
+        far = softplus(log_sum_exp(push, block.different))
+        share = whole.positive / len(whole.relation.rows)
+        return Term(near[present].sum() + share * far.sum(), int(present.count_nonzero()))

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from gemel.learn.distances import Distance, wide
 from gemel.learn.losses.base import Knows, Loss, Term
+from gemel.learn.losses.families import families
 from gemel.learn.relation import UNKNOWN, Block, Relation, Side
 
 if TYPE_CHECKING:
@@ -70,9 +71,9 @@ class PytorchMetricLearning(Loss):
         return Term(self.theirs(rows[known], torch.searchsorted(codes, labels[known])), int(known.sum()))
 
     def _by_pairs(self, rows: Float[Tensor, "n d"], cols: Float[Tensor, "m d"], relation: Relation) -> Term:
-        given = {"labels": _labels(relation.rows)}
+        given = {"labels": families(relation.rows)}
         if relation.rows is not relation.cols:
-            given |= {"ref_emb": cols, "ref_labels": _labels(relation.cols)}
+            given |= {"ref_emb": cols, "ref_labels": families(relation.cols)}
         if _labels_say_all(relation):
             listed = None if self.miner is None else self.miner(rows, **given)
             counted = len(rows) * (len(rows) - 1) if listed is None else _count(listed)
@@ -83,17 +84,6 @@ class PytorchMetricLearning(Loss):
         if not counted:
             return Term(rows[:0].sum(), 0)
         return Term(self.theirs(rows, indices_tuple=listed, **given), counted)
-
-
-def _labels(side: Side) -> Int[Tensor, " n"]:
-    """Identities; an item that has none is one of its own, in all its views."""
-    alone = -2 - side.ids
-    if side.identity is None:
-        return alone
-    nameless = side.identity == UNKNOWN
-    if side.impostor_of is not None:
-        nameless = nameless | (side.impostor_of != UNKNOWN)
-    return torch.where(nameless, alone, side.identity)
 
 
 def _labels_say_all(relation: Relation) -> bool:

@@ -11,14 +11,13 @@ from torch.nn.functional import softplus
 
 from gemel.learn.distances import Distance
 from gemel.learn.losses.pairwise import Pairwise
-from gemel.learn.losses.rowwise import Whole
 
 if TYPE_CHECKING:
-    from jaxtyping import Float
+    from jaxtyping import Bool, Float
 
 
 class Sigmoid(Pairwise):
-    """-log sigmoid(±(t s + b)) with s = 1 - d, summed over all pairs and divided by the number of anchors.
+    """-log sigmoid(±(t s + b)) with s = 1 - d, the mean over anchors of its sum over all their pairs.
 
     The scale t and the bias b are learned with the encoder, t as the exponential of a parameter. The bias starts
     low, for most pairs are different.
@@ -32,7 +31,7 @@ class Sigmoid(Pairwise):
     """
 
     def __init__(self, distance: Distance, *, scale: float = 10.0, bias: float = -10.0) -> None:
-        super().__init__(distance)
+        super().__init__(distance, balanced=False)
         self.bias = nn.Parameter(torch.tensor(bias))
         self.log_scale = nn.Parameter(torch.tensor(math.log(scale)))
 
@@ -40,5 +39,5 @@ class Sigmoid(Pairwise):
         logits = self.bias + self.log_scale.exp() * (1 - apart)
         return softplus(-logits), softplus(logits)
 
-    def weights(self, whole: Whole) -> tuple[float, float]:
-        return (1 / max(len(whole.relation.rows), 1),) * 2
+    def count(self, known: Bool[Tensor, "b m"]) -> int:
+        return int(known.any(1).count_nonzero())

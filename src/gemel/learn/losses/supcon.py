@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import torch
 from torch import Tensor
 
 from gemel.learn.distances import Distance
-from gemel.learn.losses.base import Knows
-from gemel.learn.losses.rowwise import Rowwise, Sum, Whole
+from gemel.learn.losses.base import Term
+from gemel.learn.losses.rowwise import Rowwise, anchors, log_sum_exp
+from gemel.learn.losses.whole import Whole
 from gemel.learn.relation import Block
 
 if TYPE_CHECKING:
@@ -29,16 +29,13 @@ class SupCon(Rowwise):
     Source: Khosla et al. (2020), Supervised contrastive learning, eq. 2.
     """
 
-    needs = frozenset({Knows.IDENTITY, Knows.POSITIVES, Knows.VIEWS, Knows.TRIPLETS})
-
     def __init__(self, distance: Distance, *, temperature: float = 0.1) -> None:
         super().__init__(distance)
         self.temperature = temperature
 
-    def cost(self, apart: Float[Tensor, "b m"], block: Block, whole: Whole) -> Sum:
+    def cost(self, apart: Float[Tensor, "b m"], block: Block, whole: Whole) -> Term:
         logits = apart / -self.temperature
-        positives = block.same.sum(1)
-        anchors = (positives > 0) & block.different.any(1)
-        everyone = logits.masked_fill(~(block.same | block.different), -torch.inf).logsumexp(1)
-        near = (logits * block.same).sum(1) / positives.clamp(min=1)
-        return Sum((everyone - near)[anchors].sum(), int(anchors.count_nonzero()))
+        counting = anchors(block)
+        everyone = log_sum_exp(logits, block.same | block.different)
+        near = (logits * block.same).sum(1) / block.same.sum(1).clamp(min=1)
+        return Term((everyone - near)[counting].sum(), int(counting.count_nonzero()))

@@ -11,8 +11,9 @@ from torch.nn.functional import softplus
 from gemel.errors import RecipeError
 from gemel.learn import mining
 from gemel.learn.distances import Distance
-from gemel.learn.losses.base import Knows
-from gemel.learn.losses.rowwise import Rowwise, Sum, Whole
+from gemel.learn.losses.base import Term
+from gemel.learn.losses.rowwise import Rowwise
+from gemel.learn.losses.whole import Whole
 from gemel.learn.relation import Block
 
 if TYPE_CHECKING:
@@ -43,8 +44,6 @@ class Triplet(Rowwise):
     Wu et al. (2017), Sampling matters in deep embedding learning.
     """
 
-    needs = frozenset({Knows.IDENTITY, Knows.POSITIVES, Knows.VIEWS, Knows.TRIPLETS})
-
     def __init__(self, distance: Distance, *, margin: float = 0.2, miner: str = "all", soft: bool = False) -> None:
         super().__init__(distance)
         if miner not in ("all", "weighted", *mining.MINERS):
@@ -53,28 +52,28 @@ class Triplet(Rowwise):
         self.miner = miner
         self.soft = soft
 
-    def cost(self, apart: Float[Tensor, "b m"], block: Block, whole: Whole) -> Sum:
+    def cost(self, apart: Float[Tensor, "b m"], block: Block, whole: Whole) -> Term:
         if self.miner == "all":
             return self._all_soft(apart, block) if self.soft else self._all(apart, block)
         chosen = self._chosen(apart.detach(), block, whole.dim)
         gap = apart[chosen.anchor, chosen.positive] - apart[chosen.anchor, chosen.negative]
         cost = self.margin * softplus(gap / self.margin) if self.soft else (gap + self.margin).relu()
-        return Sum(cost.sum(), len(chosen))
+        return Term(cost.sum(), len(chosen))
 
     def _chosen(self, apart: Float[Tensor, "b m"], block: Block, dim: int) -> mining.Triplets:
         if self.miner == "weighted":
             return mining.weighted(block, self.distance.chord(apart), dim)
         return mining.MINERS[self.miner](apart, block)
 
-    def _all(self, apart: Float[Tensor, "b m"], block: Block) -> Sum:
+    def _all(self, apart: Float[Tensor, "b m"], block: Block) -> Term:
         """The sum of hinges is linear where it is not 0: how often each pair violates is its gradient."""
         votes = mining.violations(apart.detach(), block, self.margin)
-        return Sum((votes.weight * apart).sum() + self.margin * votes.count, votes.count)
+        return Term((votes.weight * apart).sum() + self.margin * votes.count, votes.count)
 
-    def _all_soft(self, apart: Float[Tensor, "b m"], block: Block) -> Sum:
+    def _all_soft(self, apart: Float[Tensor, "b m"], block: Block) -> Term:
         count = int((block.same.sum(1) * block.different.sum(1)).sum())
         total: Tensor = _SoftSum.apply(apart / self.margin, block.same, block.different)  # type: ignore[no-untyped-call]
-        return Sum(self.margin * total, count)
+        return Term(self.margin * total, count)
 
 
 class _SoftSum(torch.autograd.Function):

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from gemel.learn.distances import Distance, wide
 from gemel.learn.losses.base import Knows, Loss, Term
-from gemel.learn.losses.turns import turns
+from gemel.learn.losses.families import turns
 from gemel.learn.relation import Relation, Side
 
 if TYPE_CHECKING:

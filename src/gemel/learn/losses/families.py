@@ -1,0 +1,36 @@
+"""Which rows belong to one identity, and which of them comes first: read off what they are, not where they stand."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor
+
+from gemel.learn.relation import UNKNOWN, Side
+
+if TYPE_CHECKING:
+    from jaxtyping import Int
+
+
+def families(side: Side) -> Int[Tensor, " n"]:
+    """Codes of identities; an item that has none is one of its own, in all its views."""
+    alone = -2 - side.ids
+    if side.identity is None:
+        return alone
+    nameless = side.identity == UNKNOWN
+    if side.impostor_of is not None:
+        nameless = nameless | (side.impostor_of != UNKNOWN)
+    return torch.where(nameless, alone, side.identity)
+
+
+def turns(family: Int[Tensor, " n"], side: Side) -> Int[Tensor, " n"]:
+    """How many items and views of a row's family come before it: by id, then by view.
+
+    Rows with the same family, id and view have the same turn, so that the order of rows does not matter.
+    """
+    keys = torch.stack([family, side.ids, side.view])
+    place = torch.unique(keys, dim=1, return_inverse=True)[1]
+    member = torch.unique(family, return_inverse=True)[1]
+    first = torch.full_like(place, len(place)).scatter_reduce(0, member, place, "amin")
+    return place - first[member]

@@ -1,0 +1,58 @@
+"""Normalised softmax: an item is nearer to the proxy of its identity than to any other."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from torch import Tensor
+
+from gemel.learn.distances import Distance
+from gemel.learn.losses.base import Term
+from gemel.learn.losses.proxies import Proxies
+from gemel.learn.losses.rowwise import log_sum_exp
+from gemel.learn.losses.whole import Whole
+from gemel.learn.relation import Block, Relation
+
+if TYPE_CHECKING:
+    from jaxtyping import Float, Int
+
+
+class Softmax(Proxies):
+    """Normalised softmax: -log(exp(l_own) / sum over proxies of exp(l)) with logits l = -d / temperature.
+
+    The mean is over items whose identity is known.
+
+    Args:
+        temperature: above 0.
+        distance, identities, dim, sampled: as of every loss with proxies.
+
+    Source: Zhai and Wu (2019), Classification is a strong baseline for deep metric learning, eq. 3.
+    """
+
+    def __init__(
+        self,
+        distance: Distance,
+        *,
+        identities: Int[Tensor, " c"],
+        dim: int,
+        temperature: float = 0.05,
+        sampled: int | None = None,
+    ) -> None:
+        super().__init__(distance, identities=identities, dim=dim, sampled=sampled)
+        self.temperature = temperature
+
+    def forward(self, rows: Float[Tensor, "n d"], cols: Float[Tensor, "m d"], relation: Relation) -> Term:
+        proxies, side = self.against(relation, rows.shape[1])
+        return super().forward(rows, proxies, Relation(relation.rows, side))
+
+    def handicap(self, apart: Float[Tensor, " n"]) -> Float[Tensor, " n"]:
+        """What the distance to an item's own proxy counts as: as it is."""
+        return apart
+
+    def cost(self, apart: Float[Tensor, "b m"], block: Block, whole: Whole) -> Term:
+        anchor, own = block.same.nonzero(as_tuple=True)
+        near = self.handicap(apart[anchor, own])
+        known = (block.same | block.different)[anchor]
+        handicapped = apart[anchor].scatter(1, own[:, None], near[:, None])
+        everyone = log_sum_exp(handicapped / -self.temperature, known)
+        return Term((everyone + near / self.temperature).sum(), len(anchor))
