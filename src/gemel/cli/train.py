@@ -5,6 +5,7 @@ from __future__ import annotations
 import shlex
 import shutil
 import sys
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Optional
 
@@ -73,7 +74,11 @@ def train(
         begun = outset(collection, plan, start=before, allow_bad=more["allow_bad"], measure=dry_run, progress=bar)
     if dry_run:
         words = "\n".join([*begun.notes, begun.describe(), "", begun.recipe.toml()])
-        values = {"recipe": begun.recipe.chosen(), "notes": list(begun.notes), "costs": begun.costs}
+        values: dict[str, Any] = {
+            "recipe": begun.recipe.chosen(),
+            "notes": list(begun.notes),
+            "costs": asdict(begun.costs),
+        }
         answer(words, values, as_json=as_json)
         return
     twin = _trained(begun, running, out, resume=resume)
@@ -120,7 +125,7 @@ def _say_kept(running: Path) -> None:
 
 
 def _has_checkpoint(running: Path) -> bool:
-    from gemel.learn.train import LAST
+    from gemel.learn.keep import LAST
 
     return (running / LAST).exists()
 

@@ -206,6 +206,11 @@ class Collection:
             triplets=None if self.triplets is None else self.triplets.moved(place),
         )
 
+    def within(self, whole: Collection) -> Int[np.ndarray, " n"]:
+        """Where the items stand in the collection that they were taken from."""
+        order = np.argsort(whole.rows, kind="stable")
+        return order[np.searchsorted(whole.rows, self.rows, sorter=order)]
+
     def counts(self) -> Counts:
         """How much of everything there is."""
         return counted(self)

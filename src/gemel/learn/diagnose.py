@@ -20,13 +20,15 @@ from torch import Tensor
 
 from gemel import distances
 from gemel.errors import TrainingFailed
-from gemel.learn.learner import HeldOut, Learner, Seen
+from gemel.learn.learner import HeldOut, LastStep, Learner, held_out_rows
 from gemel.measure import eer
 
 COLLAPSED = 0.02
 """Embeddings are one point when their mean distance is below this share of a typical distance."""
 IN_A_ROW = 20
 """Steps that a fault must last before it is spoken of."""
+RAW_PAIRS = 4_000
+"""Held-out pairs on which the network is compared with raw features."""
 ALL_EASY = 1e-3
 """A loss below this, while most of the budget is left, teaches nothing."""
 
@@ -45,14 +47,14 @@ class Diagnose(pl.Callback):
 
     def on_before_backward(self, trainer: pl.Trainer, pl_module: pl.LightningModule, loss: Tensor) -> None:
         assert isinstance(pl_module, Learner)
-        assert pl_module.seen is not None
-        self._refuse_nan(pl_module, pl_module.seen, trainer.global_step)
+        assert pl_module.last is not None
+        self._refuse_nan(pl_module, pl_module.last, trainer.global_step)
 
     def on_train_batch_end(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
         assert isinstance(pl_module, Learner)
-        seen = pl_module.seen
+        seen = pl_module.last
         if seen is None:
             return
         early = batch_idx < len(pl_module.steps) / 2
@@ -61,24 +63,11 @@ class Diagnose(pl.Callback):
             if self._streak[fault] >= min(IN_A_ROW, max(2, len(pl_module.steps) // 4)):
                 self._found(fault, _SENTENCES[fault])
 
-    def on_validation_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        assert isinstance(pl_module, Learner)
-        last = trainer.global_step >= len(pl_module.steps) - 1
-        if not last or pl_module.held_out is None or "eer" not in trainer.callback_metrics:
-            return
-        trained, raw = float(trainer.callback_metrics["eer"]), raw_eer(pl_module.held_out)
-        if trained > raw:
-            self._found(
-                "worse than raw",
-                f"On the held-out pairs the trained network has an EER of {trained:.3f}, and the raw features, "
-                f"compared by Euclidean distance, {raw:.3f}: training has not helped. Train for longer, distort less, "
-                "or check that the identities mean what you think.",
-            )
-
-    def _faults(self, learner: Learner, seen: Seen, *, early: bool) -> list[tuple[str, bool]]:
+    def _faults(self, learner: Learner, seen: LastStep, *, early: bool) -> list[tuple[str, bool]]:
         block = seen.batch.relation.block(slice(0, 64))
         same, different = bool(block.same.any()), bool(block.different.any())
-        taught = same and different
+        graded = block.score is not None and not bool(block.score.isnan().all())
+        taught = (same and different) or graded
         return [
             ("one class", not (same and different) and seen.batch.relation.pairs is None),
             ("collapse", taught and _spread(seen.embeddings, learner) < COLLAPSED),
@@ -91,10 +80,10 @@ class Diagnose(pl.Callback):
             self.findings[fault] = sentence
             self._say(sentence)
 
-    def _refuse_nan(self, learner: Learner, seen: Seen, step: int) -> None:
+    def _refuse_nan(self, learner: Learner, seen: LastStep, step: int) -> None:
         if torch.isfinite(seen.value) and torch.isfinite(seen.embeddings).all():
             return
-        self._found("NaN", f"Step {step}: {nan_source(learner, seen)} The best weights so far are kept.")
+        self._found("NaN", f"Step {step}: {nan_source(learner, seen)}")
         raise TrainingFailed(self.findings["NaN"])
 
 
@@ -126,7 +115,7 @@ def _spread(embeddings: Tensor, learner: Learner) -> float:
     return float(metric.paired(rows, rows[order]).mean()) / metric.typical(rows.shape[1])
 
 
-def nan_source(learner: Learner, seen: Seen) -> str:
+def nan_source(learner: Learner, seen: LastStep) -> str:
     """Where a NaN or an infinity first appeared: input, weights, network or loss."""
     for name, array in seen.batch.inputs.items():
         broken = ~torch.isfinite(array.float()).flatten(1).all(1)
@@ -142,12 +131,30 @@ def nan_source(learner: Learner, seen: Seen) -> str:
     return "the loss is NaN or infinite for finite embeddings. Use precision fp32, or a higher temperature."
 
 
+def worse_than_raw(learner: Learner) -> str | None:
+    """What there is to say when raw features tell the held-out pairs apart better than the trained network does."""
+    if learner.held_out is None:
+        return None
+    pairs = learner.held_out.some(RAW_PAIRS)
+    trained, raw = pairs.eer(held_out_rows(learner)), raw_eer(pairs)
+    if trained <= raw:
+        return None
+    return (
+        f"On {len(pairs.a)} held-out pairs the trained network has an EER of {trained:.3f}, and the raw features, "
+        f"compared by Euclidean distance, {raw:.3f}: training has not helped. Train for longer, distort less, "
+        "or check that the identities mean what you think."
+    )
+
+
 def raw_eer(held_out: HeldOut) -> float:
     """EER of the prepared inputs themselves, flattened, by Euclidean distance: what training must beat."""
-    rows = np.concatenate(
-        [np.concatenate([x.flatten(1).numpy() for x in batch.values()], axis=1) for batch in held_out.batches()]
-    )
     metric = distances.distance("euclidean")
-    chunks = np.array_split(np.arange(len(held_out.a)), max(1, len(held_out.a) // 4096))
-    apart = [metric.paired(rows[held_out.a[c]], rows[held_out.b[c]]) for c in chunks]
+    chunks = np.array_split(np.arange(len(held_out.a)), max(1, len(held_out.a) // 256))
+    apart = []
+    for chunk in chunks:
+        items, place = np.unique(np.concatenate([held_out.a[chunk], held_out.b[chunk]]), return_inverse=True)
+        inputs = held_out.data.prepared(items).values()
+        rows = np.concatenate([x.flatten(1).numpy() for x in inputs], axis=1)
+        a, b = place[: len(chunk)], place[len(chunk) :]
+        apart.append(metric.paired(rows[a], rows[b]))
     return float(eer(np.concatenate(apart), held_out.same))

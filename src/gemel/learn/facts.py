@@ -28,12 +28,17 @@ def facts_of(train: Collection, device: str) -> Facts:
         median_items=int(np.median(several)) if len(several) else 2,
         singletons=int((counts == 1).sum()),
         pairs=0 if explicit is None else len(explicit),
+        positives_only=_positives_only(train),
         graded=train.pairs is not None and train.pairs.score is not None,
         side=side,
         color=color,
         device=device,
         fast_bf16=_fast_bf16(device),
     )
+
+
+def _positives_only(train: Collection) -> bool:
+    return train.pairs is not None and train.pairs.same is not None and bool(train.pairs.same.all())
 
 
 def _look(train: Collection) -> tuple[int, bool]:
@@ -55,6 +60,6 @@ def device_here() -> str:
 
 def _fast_bf16(device: str) -> bool:
     if device == "cuda":
-        return torch.cuda.is_bf16_supported()
+        return torch.cuda.is_bf16_supported(including_emulation=False)
     cpu: Any = torch.cpu
     return device == "cpu" and (cpu._is_avx512_bf16_supported() or cpu._is_amx_tile_supported())

@@ -8,7 +8,6 @@ from __future__ import annotations
 import copy
 import math
 import time
-from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, cast
 
 import lightning.pytorch as pl
@@ -50,12 +49,21 @@ class HeldOut:
         metric: str,
     ) -> None:
         self.data, self.a, self.b, self.same = data, a, b, same
-        self._distance = distance(metric)
+        self._metric, self._distance = metric, distance(metric)
 
-    def batches(self) -> list[dict[str, Tensor]]:
-        """Encoder inputs of all items, in order."""
-        starts = range(0, len(self.data), HELD_OUT_BATCH)
-        return [self.data.prepared(np.arange(s, min(s + HELD_OUT_BATCH, len(self.data)))) for s in starts]
+    def __len__(self) -> int:
+        """Batches that hold all items, in order."""
+        return -(-len(self.data) // HELD_OUT_BATCH)
+
+    def __getitem__(self, number: int) -> dict[str, Tensor]:
+        """Encoder inputs of one batch, prepared anew every time: all together might not fit in memory."""
+        start = number * HELD_OUT_BATCH
+        return self.data.prepared(np.arange(start, min(start + HELD_OUT_BATCH, len(self.data))))
+
+    def some(self, most: int) -> HeldOut:
+        """The same with at most about so many pairs, evenly spread."""
+        step = max(1, -(-len(self.a) // most))
+        return HeldOut(self.data, self.a[::step], self.b[::step], self.same[::step], self._metric)
 
     def distances(self, embeddings: Float[Tensor, "n d"]) -> Float[np.ndarray, " m"]:
         """How far apart the two items of each pair are."""
@@ -80,6 +88,10 @@ class Learner(pl.LightningModule):
         recipe: a chosen recipe, `steps` included.
         steps: the training batches.
         held_out: pairs to watch; None when nothing is held out.
+
+    Attributes:
+        last: what the last step saw.
+        interrupted: whether Ctrl-C ended the run before its budget did.
     """
 
     def __init__(self, encoder: Encoder, loss: Loss, recipe: Recipe, steps: Steps, held_out: HeldOut | None) -> None:
@@ -87,10 +99,11 @@ class Learner(pl.LightningModule):
         self.encoder = encoder.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.loss = loss
         self.average = (
-            AveragedModel(encoder, avg_fn=_Decay(recipe.average), use_buffers=True) if recipe.average else None
+            AveragedModel(encoder, multi_avg_fn=_Decay(recipe.average), use_buffers=True) if recipe.average else None
         )
         self.recipe, self.steps, self.held_out = recipe, steps, held_out
-        self.seen: Seen | None = None
+        self.last: LastStep | None = None
+        self.interrupted = False
         self._collected: list[Tensor] = []
 
     @property
@@ -106,10 +119,9 @@ class Learner(pl.LightningModule):
 
     def training_step(self, batch: Batch, index: int) -> Tensor:
         torch.manual_seed(batch.plan.seed % 2**63)
-        inputs = {name: _channels_last(x) for name, x in self.steps.distorted(batch).items()}
-        embeddings = self.encoder(**inputs)
+        embeddings = self.encoder(**_distorted(self.steps, batch))
         term: Term = self.loss(embeddings, embeddings, batch.relation)
-        self.seen = Seen(batch, embeddings.detach(), term.value.detach(), term.counted)
+        self.last = LastStep(batch, embeddings.detach(), term.value.detach(), term.counted)
         rows = len(batch.plan)
         self.log("loss", term.value, prog_bar=True, batch_size=rows)
         self.log("counted", float(term.counted), batch_size=rows)
@@ -124,11 +136,13 @@ class Learner(pl.LightningModule):
         self.network.eval()
 
     def validation_step(self, batch: dict[str, Tensor], index: int) -> None:
-        self._collected.append(self.network(**batch).float().cpu())
+        with _full_precision(self.device):
+            self._collected.append(self.network(**batch).cpu())
 
     def on_validation_epoch_end(self) -> None:
         assert self.held_out is not None
         self.log("eer", self.held_out.eer(torch.cat(self._collected)), prog_bar=True)
+        self._collected = []
 
     def configure_optimizers(self) -> Any:
         assert self.recipe.lr is not None
@@ -152,17 +166,16 @@ class Learner(pl.LightningModule):
         return self.steps
 
     def val_dataloader(self) -> DataLoader[dict[str, Tensor]]:
-        batches: Any = [] if self.held_out is None else self.held_out.batches()
+        batches: Any = [] if self.held_out is None else self.held_out
         return DataLoader(batches, batch_size=None)
 
     def transfer_batch_to_device(self, batch: Any, device: torch.device, dataloader_idx: int) -> Any:
-        if not isinstance(batch, Batch):
-            return {name: x.to(device) for name, x in batch.items()}
-        inputs = {name: x.to(device, non_blocking=True) for name, x in batch.inputs.items()}
-        return Batch(inputs, batch.relation.to(device), batch.plan)
+        if isinstance(batch, Batch):
+            return _moved(batch, device)
+        return {name: x.to(device) for name, x in batch.items()}
 
 
-class Seen:
+class LastStep:
     """What the last training step saw, for diagnosis."""
 
     def __init__(self, batch: Batch, embeddings: Tensor, value: Tensor, counted: int) -> None:
@@ -175,15 +188,30 @@ class _Decay:
     def __init__(self, decay: float) -> None:
         self._decay = decay
 
-    def __call__(self, averaged: Tensor, current: Tensor, count: Tensor | int) -> Tensor:
-        if not averaged.is_floating_point():
-            return current
+    def __call__(self, averaged: Any, current: Any, count: Tensor | int) -> None:
+        """Move a list of tensors of one kind towards the current ones, in place."""
+        if not averaged[0].is_floating_point():
+            for mean, now in zip(averaged, current, strict=True):
+                mean.copy_(now)
+            return
         t = float(count)
-        return torch.lerp(averaged, current, 1 - min(self._decay, (1 + t) / (10 + t)))
+        torch._foreach_lerp_(averaged, current, 1 - min(self._decay, (1 + t) / (10 + t)))
 
 
-def _channels_last(x: Tensor) -> Tensor:
-    return x.to(memory_format=torch.channels_last) if x.dim() == 4 else x
+def _distorted(steps: Steps, batch: Batch) -> dict[str, Tensor]:
+    """The inputs of a step: distorted in full precision, laid out as convolutions like it."""
+    with _full_precision(next(iter(batch.inputs.values())).device):
+        inputs = steps.distorted(batch)
+    return {name: x.to(memory_format=torch.channels_last) if x.dim() == 4 else x for name, x in inputs.items()}
+
+
+def _full_precision(device: torch.device) -> torch.autocast:
+    return torch.autocast(device.type, enabled=False)
+
+
+def _moved(batch: Batch, device: torch.device) -> Batch:
+    inputs = {name: x.to(device, non_blocking=True) for name, x in batch.inputs.items()}
+    return Batch(inputs, batch.relation.to(device), batch.plan)
 
 
 def _weight_groups(module: Learner, decay: float) -> list[dict[str, Any]]:
@@ -196,20 +224,35 @@ def _weight_groups(module: Learner, decay: float) -> list[dict[str, Any]]:
     ]
 
 
-def rehearse(learner: Learner, steps: int = 6, autocast: torch.dtype | None = None) -> float:
-    """Seconds per step, measured on copies of the network and its loss: nothing of the run changes."""
-    encoder, loss = copy.deepcopy(learner.encoder).train(), copy.deepcopy(learner.loss)
+def rehearse(learner: Learner, device: str, precision: str | None, steps: int = 6) -> float:
+    """Seconds per step on a device, measured on copies of the network and its loss: nothing of the run changes."""
+    place = torch.device(device)
+    encoder, loss = copy.deepcopy(learner.encoder).to(place), copy.deepcopy(learner.loss).to(place)
+    if learner.recipe.tune == "warmup":
+        encoder.backbone.thaw()
+    encoder.train()
     optimizer = torch.optim.AdamW([*encoder.parameters(), *loss.parameters()], lr=0.0)
+    low = {"bf16": torch.bfloat16, "fp16": torch.float16}.get(precision or "")
     seconds = []
     for step in range(steps):
         begin = time.perf_counter()
-        batch = learner.steps.batch(step)
-        inputs: Mapping[str, Tensor] = {n: _channels_last(x) for n, x in learner.steps.distorted(batch).items()}
-        with torch.autocast("cpu", dtype=autocast or torch.bfloat16, enabled=autocast is not None):
-            embeddings = encoder(**inputs)
+        batch = _moved(learner.steps.batch(step), place)
+        with torch.autocast(place.type, dtype=low or torch.bfloat16, enabled=low is not None):
+            embeddings = encoder(**_distorted(learner.steps, batch))
             value = loss(embeddings, embeddings, batch.relation).value
         optimizer.zero_grad()
         value.backward()
         optimizer.step()
+        float(value.detach())  # waits for the device
         seconds.append(time.perf_counter() - begin)
     return float(np.median(seconds[steps // 3 :]))
+
+
+@torch.inference_mode()
+def held_out_rows(learner: Learner) -> Float[Tensor, "n d"]:
+    """Embeddings of the held-out items, by the network to keep."""
+    assert learner.held_out is not None
+    network = learner.network.eval()
+    device = next(network.parameters()).device
+    batches = (learner.held_out[number] for number in range(len(learner.held_out)))
+    return torch.cat([network(**{name: x.to(device) for name, x in batch.items()}).cpu() for batch in batches])

@@ -7,25 +7,29 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import safetensors.torch
 import torch
 
-from gemel.errors import NotEnoughData, RecipeError
-from gemel.items import UNKNOWN, Collection, ImageModality, Modality, decode
+from gemel.errors import RecipeError
+from gemel.items import Collection, ImageModality, Modality, decode
+from gemel.items.modality import Raws
+from gemel.items.units import units
 from gemel.learn import encoders, losses
 from gemel.learn.augment import Augment
 from gemel.learn.encoders import Encoder
 from gemel.learn.facts import device_here, facts_of
 from gemel.learn.learner import HeldOut, Learner, rehearse
-from gemel.learn.losses import Knows
 from gemel.learn.parts import parts_of, usable_of
 from gemel.learn.training_set import Steps, TrainingSet, batches_of, identities_of, training_set
 from gemel.measure import pairs_of
-from gemel.recipe import Recipe, choose
+from gemel.recipe import CHOICES, Recipe, choose
 from gemel.siamese import Siamese
+
+if TYPE_CHECKING:
+    from jaxtyping import Int
 
 HELD_OUT_PAIRS = 20_000
 """At most so many pairs are watched during training."""
@@ -35,6 +39,22 @@ OWN_DEFAULTS = ("temperature", "margin")
 """Choices that each loss has a default of its own for."""
 FIT = 10_000
 """At most so many training items does a modality learn its statistics from."""
+
+
+@dataclass(frozen=True)
+class Costs:
+    """What a run takes.
+
+    Attributes:
+        seconds, seconds_per_step: None where no step was timed.
+        memory_bytes: of decoded items and weights.
+        disk_bytes: of checkpoints.
+    """
+
+    seconds: float | None
+    seconds_per_step: float | None
+    memory_bytes: int
+    disk_bytes: int
 
 
 @dataclass(frozen=True)
@@ -51,6 +71,8 @@ class Outset:
         origin: where the data came from.
         chosen: the choices that were left open, and what they became.
         notes: what reading and splitting had to say.
+        fingerprint: equal exactly where the same items have the same roles, and the same twin is started from.
+        seen: content of the items that the twin to start from has learned from; empty without one.
         seconds_per_step: measured on this machine; None unless it was asked for or needed.
     """
 
@@ -63,6 +85,8 @@ class Outset:
     origin: str
     chosen: dict[str, Any]
     notes: tuple[str, ...]
+    fingerprint: str
+    seen: Int[np.ndarray, " s"]
     seconds_per_step: float | None = None
 
     def describe(self) -> str:
@@ -75,18 +99,27 @@ class Outset:
             f"{_held(learner.held_out)} to stop, {_size(self.calibrating)} to calibrate",
             f"{recipe.encoder} encoder, {weights:,} weights, {recipe.dim} dimensions, {recipe.distance} distance",
             f"{recipe.loss} loss, batches of {rows}, {recipe.steps} steps on {self.device} in {recipe.precision}",
-            f"chosen from the data: {', '.join(f'{name} = {value}' for name, value in self.chosen.items())}",
         ]
-        if self.seconds_per_step is not None:
-            assert recipe.steps is not None
-            minutes = recipe.steps * self.seconds_per_step / 60
-            decoded = np.asarray(self.training.raws).nbytes / 2**20
-            state = weights * 4 * (4 if recipe.average else 3) / 2**20
+        if self.chosen:
+            words = ", ".join(f"{name} = {value}" for name, value in self.chosen.items())
+            lines.append(f"chosen from the data: {words}")
+        costs = self.costs
+        if costs.seconds is not None:
             lines.append(
-                f"about {minutes:.1f} min ({self.seconds_per_step:.3f} s a step, checks not counted); "
-                f"{decoded + state:.0f} MB for items and weights; {2 * state:.0f} MB of checkpoints on disk"
+                f"about {costs.seconds / 60:.1f} min ({costs.seconds_per_step:.3f} s a step, checks not counted); "
+                f"{costs.memory_bytes / 2**20:.0f} MB for items and weights; "
+                f"{costs.disk_bytes / 2**20:.0f} MB of checkpoints on disk"
             )
         return "\n".join(lines)
+
+    @property
+    def costs(self) -> Costs:
+        """What the run will take."""
+        weights = sum(p.nbytes for p in self.learner.encoder.parameters())
+        state = weights * (4 if self.recipe.average else 3)
+        step = self.seconds_per_step
+        seconds = None if step is None else step * len(self.learner.steps)
+        return Costs(seconds, step, _in_memory(self.training.raws) + state, 2 * state)
 
 
 def outset(
@@ -112,42 +145,51 @@ def outset(
         NotEnoughData: nothing can be learned from the data.
         RecipeError: a choice does not fit the data, or the loss needs what the data does not know.
     """
-    asked, device = recipe, device_here()
+    device = device_here()
     if device == "cpu" and recipe.precision == "fp16":
         raise RecipeError("precision = 'fp16' needs a GPU; on a CPU use bf16 or fp32.")
-    usable, notes = usable_of(data)
-    recipe = choose(recipe if start is None else _shaped(recipe, start), facts_of(usable, device))
+    usable, notes = usable_of(data, recipe.protocol)
+    asked = _shaped(recipe, usable.modality, start)
+    recipe = choose(asked, facts_of(usable, device))
     usable = usable.with_(modality=_modality(usable.modality, recipe, start))
     decoded = decode(usable, allow_bad=allow_bad, progress=progress)
     usable = usable.take(decoded.good)
-    parts = parts_of(usable, recipe, decoded.content)
+    seen = np.zeros(0, np.int64) if start is None else start.seen.trained
+    parts = parts_of(usable, recipe, decoded.content, seen)
     train = training_set(parts.train, usable, decoded)
     modality = usable.modality.fit(train.some(FIT))
     train = replace(train, modality=modality)
     torch.manual_seed(recipe.seed)
     encoder = _encoder(recipe, modality, start)
-    loss = losses.build(recipe, identities_of(train, recipe))
-    _refuse_unknown(loss.needs, train, recipe)
-    recipe = recipe.but(**{name: getattr(loss, name) for name in OWN_DEFAULTS if hasattr(loss, name)})
     batches = batches_of(train, recipe)
+    loss = losses.build(recipe, identities_of(train, recipe))
+    recipe = recipe.but(**{name: getattr(loss.core, name) for name in OWN_DEFAULTS if hasattr(loss.core, name)})
     steps = Steps(train, batches, Augment.of(recipe), recipe.steps or 1, recipe.seed)
     held_out = None
     if parts.stop is not None:
-        held_out = _watched(replace(training_set(parts.stop, usable, decoded), modality=modality), recipe)
+        held_out = _held_out(parts.stop, replace(training_set(parts.stop, usable, decoded), modality=modality), recipe)
     learner = Learner(encoder, loss, recipe, steps, held_out)
-    seconds = _seconds(learner, recipe) if measure or recipe.minutes is not None else None
+    seconds = rehearse(learner, device, recipe.precision) if measure or recipe.minutes is not None else None
     recipe = _budget(recipe, len(train), batches.rows, seconds)
     learner.recipe, steps.total = recipe, recipe.steps or 1
     calibrating = None if parts.calibrate is None else parts.calibrate.with_(modality=modality)
     said = (*data.notes, *notes, *parts.notes, decoded.summary())
     chosen = {name: value for name, value in recipe.chosen().items() if getattr(asked, name) is None}
-    return Outset(learner, recipe, modality, train, calibrating, device, data.origin, chosen, said, seconds)
+    fingerprint = parts.fingerprint + ("" if start is None else f"from {start.embedding_id}\n")
+    return Outset(
+        learner, recipe, modality, train, calibrating, device, data.origin, chosen, said, fingerprint, seen, seconds
+    )
 
 
-def _shaped(recipe: Recipe, start: Siamese) -> Recipe:
-    """The recipe with the shape of a trained twin, where it leaves that open."""
-    open_fields = [name for name in SHAPE if getattr(recipe, name) is None and name in start.recipe]
-    return recipe.but(**{name: start.recipe[name] for name in open_fields})
+def _shaped(recipe: Recipe, modality: Modality, start: Siamese | None) -> Recipe:
+    """The recipe with the shape of the twin to start from, or of a modality that was set up by hand, where it leaves
+    that open."""
+    given: dict[str, Any] = {} if start is None else {n: start.recipe[n] for n in SHAPE if n in start.recipe}
+    if start is None and isinstance(modality, ImageModality) and modality != ImageModality():
+        given = {"color": modality.channels == 3}
+        given |= {"size": modality.height} if modality.height == modality.width else {}
+        given |= {"aspect": modality.resize} if modality.resize in CHOICES["aspect"] else {}
+    return recipe.but(**{name: value for name, value in given.items() if getattr(recipe, name) is None})
 
 
 def _encoder(recipe: Recipe, modality: Modality, start: Siamese | None) -> Encoder:
@@ -177,28 +219,44 @@ def _modality(modality: Modality, recipe: Recipe, start: Siamese | None) -> Moda
         return modality
     assert recipe.size is not None
     assert recipe.aspect is not None
-    channels = 3 if recipe.color else 1
-    return ImageModality(height=recipe.size, width=recipe.size, channels=channels, resize=recipe.aspect)
+    by_hand = modality if start is None or not isinstance(start.modality, ImageModality) else start.modality
+    made = ImageModality(height=recipe.size, width=recipe.size, channels=3 if recipe.color else 1, resize=recipe.aspect)
+    return made if by_hand == ImageModality() or _differs(by_hand, recipe) else by_hand
 
 
-def _refuse_unknown(needs: frozenset[Knows], data: TrainingSet, recipe: Recipe) -> None:
-    """Refuse, before training, a loss that needs what the data does not know."""
-    if not data.knows & needs:
-        raise NotEnoughData(
-            f"The {recipe.loss} loss needs {' or '.join(sorted(n.value for n in needs))}; of its items the data knows "
-            f"{' and '.join(sorted(k.value for k in data.knows)) or 'nothing'}. Choose another loss, or give more."
-        )
+def _differs(modality: ImageModality, recipe: Recipe) -> bool:
+    """Whether the recipe asks for other images than a modality makes."""
+    square = modality.height == modality.width
+    return (
+        (square and recipe.size != modality.height)
+        or recipe.color != (modality.channels == 3)
+        or (modality.resize in CHOICES["aspect"] and recipe.aspect != modality.resize)
+    )
 
 
-def _watched(data: TrainingSet, recipe: Recipe) -> HeldOut | None:
-    """The pairs on which training is watched; None where there is nothing to tell apart."""
-    if (data.identity != UNKNOWN).any():
-        a, b, same = pairs_of(data.identity, limit=HELD_OUT_PAIRS, seed=recipe.seed, impostor_of=data.impostor_of)
+def _held_out(stop: Collection, data: TrainingSet, recipe: Recipe) -> HeldOut | None:
+    """The pairs on which training is watched, at most so many of each kind; None where nothing can be told apart."""
+    how: dict[str, Any] = {"limit": HELD_OUT_PAIRS, "seed": recipe.seed}
+    a, b, same = data.a, data.b, data.value >= 0.5
+    if len(a) and same.any() and not same.all():
+        rng = np.random.default_rng(recipe.seed)
+        kinds = [np.flatnonzero(same == answer) for answer in (True, False)]
+        kept = np.concatenate([rng.permutation(kind)[:HELD_OUT_PAIRS] for kind in kinds])
+        a, b, same = a[kept], b[kept], same[kept]
+    elif len(a):  # only same pairs were given: items that hang together by none of them count as different
+        a, b, same = pairs_of(units(stop), **how)
     else:
-        a, b, same = data.a[:HELD_OUT_PAIRS], data.b[:HELD_OUT_PAIRS], data.value[:HELD_OUT_PAIRS] > 0.5
+        a, b, same = pairs_of(data.identity, impostor_of=data.impostor_of, **how)
     if not same.any() or same.all():
         return None
     return HeldOut(data, a, b, same, metric=metric_of(recipe))
+
+
+def _in_memory(raws: Raws) -> int:
+    """Bytes of decoded items that are not mapped from disk."""
+    if isinstance(raws, np.memmap):
+        return 0
+    return raws.nbytes if isinstance(raws, np.ndarray) else sum(np.asarray(raw).nbytes for raw in raws)
 
 
 def metric_of(recipe: Recipe) -> str:
@@ -215,10 +273,6 @@ def _budget(recipe: Recipe, items: int, rows: int, seconds: float | None) -> Rec
         assert seconds is not None
         return recipe.but(steps=max(1, int(recipe.minutes * 60 / seconds)), minutes=None)
     return recipe
-
-
-def _seconds(learner: Learner, recipe: Recipe) -> float:
-    return rehearse(learner, autocast={"bf16": torch.bfloat16, "fp16": torch.float16}.get(recipe.precision or ""))
 
 
 def _held(held_out: HeldOut | None) -> str:

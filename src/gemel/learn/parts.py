@@ -2,66 +2,125 @@
 
 from __future__ import annotations
 
+import hashlib
+from collections.abc import Container
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from gemel.errors import NotEnoughData
-from gemel.items import UNKNOWN, Collection, split
+from gemel.items import Collection, split
+from gemel.items.units import units
+from gemel.items.words import many
 from gemel.recipe import Recipe
 
 if TYPE_CHECKING:
-    from jaxtyping import Int
+    from jaxtyping import Bool, Int
 
 FEWEST = 5
-"""Identities that stopping and calibrating each need."""
+"""Identities that stopping and calibrating each need, when identities are kept apart."""
+HELD_OUT = ("stop", "calibrate")
 
 
-def usable_of(data: Collection) -> tuple[Collection, tuple[str, ...]]:
+def usable_of(data: Collection, protocol: str) -> tuple[Collection, tuple[str, ...]]:
     """Everything but what the data gives to its test split, and what there is to say of given splits."""
     if data.split is None:
         return data, ()
-    given = split(data)
+    given = split(data, protocol=protocol)
     if "train" not in given:
         raise NotEnoughData(f"{data.origin} brings the splits {', '.join(given)}, and none of them is train.")
-    codes = [code for code, name in enumerate(data.split.names) if name in ("train", "stop", "calibrate")]
+    codes = [code for code, name in enumerate(data.split.names) if name in ("train", *HELD_OUT)]
     return data.take(np.isin(data.split.codes, codes)), given.notes
 
 
 @dataclass(frozen=True)
 class Parts:
-    """The items of each role; None where there are none."""
+    """The items of each role; None where there are none.
+
+    Attributes:
+        fingerprint: equal exactly where the same items have the same roles.
+    """
 
     train: Collection
     stop: Collection | None
     calibrate: Collection | None
-    notes: tuple[str, ...] = ()
+    notes: tuple[str, ...]
+    fingerprint: str
 
 
-def parts_of(data: Collection, recipe: Recipe, content: Int[np.ndarray, " n"]) -> Parts:
-    """Training, stopping and calibrating items: as given, or held out; exact duplicates stay together."""
-    given: dict[str, Collection] = {"train": data} if data.split is None else dict(split(data))
-    missing = [name for name in ("stop", "calibrate") if name not in given]
-    count = _identities(given["train"])
-    share = max(recipe.holdout / 2, FEWEST / max(1, count))
-    notes: tuple[str, ...] = ()
-    if missing and recipe.holdout and recipe.protocol == "open" and share * len(missing) > 0.5:
-        notes = (
-            f"{count} identities with two or more items are too few to hold {FEWEST} out for each of "
-            f"{' and '.join(missing)}: nothing is held out, and the twin comes without a decision. "
-            "Calibrate it on other data: gemel calibrate MODEL DATA.",
-        )
-    elif missing and recipe.holdout:
-        shares = {"train": 1 - share * len(missing)} | dict.fromkeys(missing, share)
-        made = split(data, protocol=recipe.protocol, shares=shares, seed=recipe.seed, content=content)
-        given, notes = dict(made), made.notes
-    return Parts(given["train"], given.get("stop"), given.get("calibrate"), notes)
+def parts_of(
+    data: Collection, recipe: Recipe, content: Int[np.ndarray, " n"], seen: Int[np.ndarray, " s"] | None = None
+) -> Parts:
+    """Training, stopping and calibrating items: as given, or held out.
+
+    Exact duplicates stay together where gemel splits, and nothing that training sees is left to calibrate.
+
+    Args:
+        content: numbers that are equal exactly where items are (`Decoded.content`).
+        seen: content of what a twin to start from has learned from; all that hangs on it trains again.
+    """
+    known = np.zeros(len(data), bool) if seen is None else np.isin(content, seen)
+    roles = {"train": np.arange(len(data))} if data.split is None else _given(data, recipe, content)
+    own = roles["train"]
+    held, notes = _held_out(data.take(own).with_(split=None), recipe, roles, content[own], known[own])
+    roles |= {name: own[rows] for name, rows in held.items()}
+    roles["train"] = np.setdiff1d(own, np.concatenate([own[:0], *(roles[name] for name in held)]))
+    if "calibrate" in roles:
+        trains = np.concatenate([roles["train"], roles.get("stop", own[:0])])
+        clean = ~known & ~np.isin(content, content[trains])
+        dropped = int((~clean[roles["calibrate"]]).sum())
+        roles["calibrate"] = roles["calibrate"][clean[roles["calibrate"]]]
+        notes += [f"{many(dropped, 'item')} of calibrate left out: training sees the same."] if dropped else []
+    parts = {name: data.take(rows).with_(split=None) for name, rows in roles.items() if len(rows)}
+    fingerprint = _fingerprint({name: content[rows] for name, rows in roles.items()})
+    return Parts(parts["train"], parts.get("stop"), parts.get("calibrate"), tuple(notes), fingerprint)
 
 
-def _identities(data: Collection) -> int:
-    """Identities with at least two items; for pair data, items are counted in pairs."""
-    if data.identity is None:
-        return 0 if data.pairs is None else len(data.pairs)
-    codes = data.identity.codes
-    return int((np.bincount(codes[codes != UNKNOWN]) >= 2).sum())
+def _given(data: Collection, recipe: Recipe, content: Int[np.ndarray, " n"]) -> dict[str, Int[np.ndarray, " k"]]:
+    """The rows of every role that the data gives."""
+    parts = split(data, protocol=recipe.protocol, content=content)
+    return {name: part.within(data) for name, part in parts.items()}
+
+
+def _held_out(
+    train: Collection,
+    recipe: Recipe,
+    roles: Container[str],
+    content: Int[np.ndarray, " n"],
+    known: Bool[np.ndarray, " n"],
+) -> tuple[dict[str, Int[np.ndarray, " k"]], list[str]]:
+    """The rows of the training items that are held out for each role that is lacking, and what there is to say."""
+    lacking = [name for name in HELD_OUT if name not in roles]
+    if not lacking or not recipe.holdout:
+        return {}, []
+    unit = units(train, identities=recipe.protocol == "open", content=content)
+    free = np.flatnonzero(~np.isin(unit, unit[known]))
+    share, reason = _share(unit, unit[free], recipe, len(lacking))
+    if reason:
+        return {}, [f"{reason} {_UNCALIBRATED}"]
+    shares = dict.fromkeys(lacking, share) | {"train": max(0.0, 1 - share * len(lacking))}
+    made = split(train.take(free), protocol=recipe.protocol, shares=shares, seed=recipe.seed, content=content[free])
+    return {name: made[name].within(train) for name in lacking}, list(made.notes)
+
+
+def _share(unit: Int[np.ndarray, " n"], free: Int[np.ndarray, " m"], recipe: Recipe, roles: int) -> tuple[float, str]:
+    """The share of what is free that each role gets; 0 and the reason where that would be too little."""
+    if recipe.protocol == "closed":
+        return min(recipe.holdout / 2 * len(unit) / max(len(free), 1), 1 / roles), ""
+    every, here = (int((np.bincount(codes) >= 2).sum()) if len(codes) else 0 for codes in (unit, free))
+    each = max(recipe.holdout / 2 * every, FEWEST)
+    wanted = f"to hold {FEWEST} out for each role: nothing is held out."
+    if each * roles > every / 2:
+        return 0.0, f"{many(every, 'identity')} with two or more items are too few {wanted}"
+    if FEWEST * roles > here:
+        return 0.0, f"The twin to start from has learned from all but {many(here, 'identity')}, too few {wanted}"
+    return min(each / here, 1 / roles), ""
+
+
+_UNCALIBRATED = "The twin comes without a decision; calibrate it on other data: gemel calibrate MODEL DATA."
+
+
+def _fingerprint(roles: dict[str, Int[np.ndarray, " n"]]) -> str:
+    rows = [f"{name} {hashlib.sha256(np.sort(content).tobytes()).hexdigest()}" for name, content in roles.items()]
+    return "\n".join(sorted(rows)) + "\n"

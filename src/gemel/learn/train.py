@@ -8,35 +8,34 @@ from __future__ import annotations
 
 import contextlib
 import logging
-import signal
+import shutil
 import tempfile
-import threading
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from importlib.metadata import version
 from pathlib import Path
-from types import FrameType
 from typing import Any
 
 import lightning.pytorch as pl
 import numpy as np
 import safetensors.torch
 import torch
-from lightning.pytorch.callbacks import Callback, EarlyStopping, ModelCheckpoint, TQDMProgressBar
+from lightning.pytorch.callbacks import Callback, EarlyStopping, TQDMProgressBar
 
-from gemel.errors import GemelError, NotEnoughData, RecipeError
+from gemel.errors import GemelError, NotEnoughData, Overlap, RecipeError
 from gemel.items import Collection, read
 from gemel.learn.batches import UNKNOWN
-from gemel.learn.diagnose import Diagnose
+from gemel.learn.diagnose import Diagnose, worse_than_raw
 from gemel.learn.export import export
-from gemel.learn.learner import Learner
+from gemel.learn.keep import BEST, LAST, Keep, stop_on_interrupt
+from gemel.learn.learner import held_out_rows
 from gemel.learn.outset import Outset, metric_of, outset
 from gemel.recipe import Recipe
 from gemel.siamese import Siamese, Trained
 
 LOG = logging.getLogger("gemel")
 PRECISION: dict[str | None, Any] = {"fp32": "32-true", "bf16": "bf16-mixed", "fp16": "16-mixed"}
-LAST = "last.ckpt"
+RECIPE, DATA = "recipe.toml", "data.txt"
 
 
 def train(
@@ -59,7 +58,8 @@ def train(
         data: a collection, or what `gemel.read` takes.
         recipe: what was chosen; everything left open is chosen from the data.
         start: a trained twin to start from: its weights, and its shape where the recipe leaves it open.
-        checkpoints: a folder that keeps the run's state, so that it can be resumed; a temporary one when None.
+        checkpoints: a folder that keeps the run's state, so that it can be resumed. When None, a temporary one, which
+            is kept only where the run fails; the error names it.
         resume: go on from the last checkpoint in `checkpoints`; the result equals that of the uninterrupted run.
         allow_bad: share of items that may be unreadable, 0 to 1.
         callbacks, logger: handed to Lightning's Trainer.
@@ -74,6 +74,8 @@ def train(
     Raises:
         NotEnoughData, TooManyBad, RecipeError, TrainingFailed: with what to do.
     """
+    if resume and checkpoints is None:
+        raise RecipeError("To resume a run, say where it left its state: checkpoints=FOLDER.")
     recipe = (recipe or Recipe()).but(**choices)
     data = data if isinstance(data, Collection) else read(data)
     with _folder(checkpoints) as folder:
@@ -94,9 +96,14 @@ def run(
     """Carry out what `outset` decided, keeping the run's state in `folder`; arguments as those of `train`."""
     for line in (*begun.notes, *begun.describe().splitlines()):
         say(line)
-    (folder / "recipe.toml").write_text(begun.recipe.toml(), encoding="utf-8")
-    fit(begun, folder, [Diagnose(say), *callbacks], logger=logger, progress=progress, resume=resume)
-    return _calibrated(_twin(begun, folder), begun, say)
+    if resume:
+        _refuse_other_data(folder, begun)
+    (folder / RECIPE).write_text(begun.recipe.toml(), encoding="utf-8")
+    (folder / DATA).write_text(begun.fingerprint, encoding="utf-8")
+    eer = fit(begun, folder, [Diagnose(say), *callbacks], logger=logger, progress=progress, resume=resume)
+    if sentence := worse_than_raw(begun.learner):
+        say(sentence)
+    return _calibrated(_twin(begun, folder, eer), begun, say)
 
 
 def fit(
@@ -107,21 +114,21 @@ def fit(
     logger: Any = False,
     progress: bool = True,
     resume: bool = False,
-) -> None:
-    """Run the steps, and leave the best weights, and everything with them, in the learner."""
+) -> float | None:
+    """Run the steps, and leave the best weights, and everything with them, in the learner.
+
+    Returns:
+        Their held-out EER; None when nothing is held out.
+    """
     learner, recipe = begun.learner, begun.recipe
     total = len(learner.steps)
     every = max(1, total // recipe.checks)
     watched = learner.held_out is not None
-    keep = ModelCheckpoint(
-        folder,
-        filename="best",
-        monitor="eer" if watched else None,
-        every_n_train_steps=None if watched else every,
-        save_last=True,
-        enable_version_counter=False,
-    )
-    own: list[Callback] = [keep, StopOnInterrupt()]
+    if not resume:
+        for name in (LAST, BEST):
+            (folder / name).unlink(missing_ok=True)
+    keep = Keep(folder, every)
+    own: list[Callback] = [keep]
     if progress:
         own.append(TQDMProgressBar(refresh_rate=max(1, total // 200)))
     if watched and recipe.patience is not None:
@@ -134,6 +141,7 @@ def fit(
             precision=PRECISION[recipe.precision],
             callbacks=[*own, *callbacks],
             logger=logger,
+            enable_checkpointing=True,
             val_check_interval=every,
             limit_val_batches=1.0 if watched else 0,
             num_sanity_val_steps=0,
@@ -141,41 +149,26 @@ def fit(
             enable_progress_bar=progress,
             default_root_dir=folder,
         )
-        trainer.fit(learner, ckpt_path=folder / LAST if resume else None, weights_only=True)
-    if watched and keep.best_model_path:
-        state = torch.load(keep.best_model_path, map_location="cpu", weights_only=True)
-        learner.load_state_dict(state["state_dict"])
+        with stop_on_interrupt(trainer, learner):
+            trainer.fit(learner, ckpt_path=folder / LAST if resume else None, weights_only=True)
     learner.cpu().eval()
+    if learner.held_out is None:
+        return None
+    last = keep.lowest if keep.looked == trainer.global_step else learner.held_out.eer(held_out_rows(learner))
+    if keep.lowest <= last and (folder / BEST).exists():
+        state = torch.load(folder / BEST, map_location="cpu", weights_only=True)
+        learner.load_state_dict(state["state_dict"])
+        learner.eval()
+    return min(keep.lowest, last)
 
 
-class StopOnInterrupt(Callback):
-    """The first Ctrl-C ends the run after its step, with the best so far; a second one kills it."""
-
-    def __init__(self) -> None:
-        self._before: Any = None
-
-    def on_fit_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        if threading.current_thread() is not threading.main_thread():
-            return
-
-        def stop(number: int, frame: FrameType | None) -> None:
-            LOG.warning("Stopping after this step; press Ctrl-C again to stop at once.")
-            trainer.should_stop = True
-            signal.signal(signal.SIGINT, self._before)
-
-        self._before = signal.signal(signal.SIGINT, stop)
-
-    def teardown(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:
-        if self._before is not None:
-            signal.signal(signal.SIGINT, self._before)
-
-
-def _twin(begun: Outset, folder: Path) -> Siamese:
+def _twin(begun: Outset, folder: Path, eer: float | None) -> Siamese:
     """The trained network as a twin that needs no PyTorch."""
     learner, network = begun.learner, begun.learner.network
     file = folder / "encoder.onnx"
     export(network, file)
-    looked_at = [begun.training.content, *([] if learner.held_out is None else [learner.held_out.data.content])]
+    watched = [] if learner.held_out is None else [learner.held_out.data.content]
+    looked_at = np.unique(np.concatenate([begun.training.content, *watched, begun.seen]))
     known = begun.training.identity[begun.training.identity != UNKNOWN]
     return Siamese.from_training(
         file.read_bytes(),
@@ -185,9 +178,9 @@ def _twin(begun: Outset, folder: Path) -> Siamese:
         trained=Trained(
             recipe=begun.recipe.chosen(),
             weights=safetensors.torch.save({name: x.contiguous() for name, x in network.state_dict().items()}),
-            content=np.concatenate(looked_at),
+            content=looked_at,
             encoder=f"{begun.recipe.encoder}, {sum(p.numel() for p in network.parameters()):,} weights",
-            measures=_watched(learner),
+            measures={} if eer is None else {"held_out_eer": eer},
             data=begun.origin,
             identities=len(np.unique(known)),
             versions={"torch": torch.__version__, "lightning": version("lightning")},
@@ -196,22 +189,13 @@ def _twin(begun: Outset, folder: Path) -> Siamese:
     )
 
 
-def _watched(learner: Learner) -> dict[str, float]:
-    """The held-out EER of the weights that were kept."""
-    if learner.held_out is None:
-        return {}
-    with torch.inference_mode():
-        rows = torch.cat([learner.network(**batch).float() for batch in learner.held_out.batches()])
-    return {"held_out_eer": learner.held_out.eer(rows)}
-
-
 def _calibrated(twin: Siamese, begun: Outset, say: Callable[[str], None]) -> Siamese:
     """Fit the decision on what was held out for it; without one when that is too little."""
     if begun.calibrating is None:
         return twin
     try:
         return twin.calibrate(begun.calibrating, seed=begun.recipe.seed)
-    except NotEnoughData as reason:
+    except (NotEnoughData, Overlap) as reason:
         say(f"The twin comes without a decision: {reason}")
         return twin
 
@@ -220,7 +204,7 @@ def resumed(folder: Path, recipe: Recipe) -> Recipe:
     """The closed recipe of the interrupted run; another choice now would not continue it."""
     if not (folder / LAST).exists():
         raise GemelError(f"There is nothing to resume in {folder}: it has no {LAST}. Train without resume.")
-    before = Recipe.read(folder / "recipe.toml")
+    before = Recipe.read(folder / RECIPE)
     changed = {
         k: v for k, v in recipe.chosen().items() if v != Recipe().chosen().get(k) and v != before.chosen().get(k)
     }
@@ -233,14 +217,31 @@ def resumed(folder: Path, recipe: Recipe) -> Recipe:
     return before
 
 
+def _refuse_other_data(folder: Path, begun: Outset) -> None:
+    """Refuse to go on with other items, or with the same ones in other roles."""
+    if (folder / DATA).exists() and (folder / DATA).read_text(encoding="utf-8") != begun.fingerprint:
+        raise GemelError(
+            f"The run in {folder} was begun on other data (or from another twin): items were added, removed or "
+            "changed since. Bring them back to resume it, or train anew."
+        )
+
+
 @contextlib.contextmanager
 def _folder(given: str | Path | None) -> Iterator[Path]:
     if given is not None:
         Path(given).mkdir(parents=True, exist_ok=True)
         yield Path(given)
         return
-    with tempfile.TemporaryDirectory(prefix="gemel-") as made:
-        yield Path(made)
+    made = Path(tempfile.mkdtemp(prefix="gemel-"))
+    try:
+        yield made
+    except BaseException as error:
+        if (made / LAST).exists():
+            error.add_note(f"The run so far is kept: train(..., checkpoints={str(made)!r}, resume=True) goes on.")
+        else:
+            shutil.rmtree(made)
+        raise
+    shutil.rmtree(made)
 
 
 @contextlib.contextmanager
