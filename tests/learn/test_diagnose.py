@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from gemel.errors import TrainingFailed
-from gemel.learn.diagnose import Diagnose
+from gemel.learn.diagnose import Diagnose, worse_than_raw
 from gemel.learn.losses import Term
 from gemel.learn.outset import Outset, outset
 from gemel.learn.train import fit
@@ -29,6 +29,7 @@ def test_clean_runs_say_nothing(seed: int, tmp_path: Path) -> None:
     loss = ("supcon", "contrastive", "triplet", "infonce", "bce")[seed % 5]
     begun = outset(collection(seed=seed), QUICK.but(seed=seed, loss=loss))
     assert findings(begun, tmp_path) == {}
+    assert worse_than_raw(begun.learner) is None
 
 
 def test_collapse(tmp_path: Path) -> None:
@@ -67,7 +68,8 @@ def test_one_class(tmp_path: Path) -> None:
 def test_worse_than_raw(tmp_path: Path) -> None:
     begun = outset(collection(noise=0.4, shift=0), QUICK.but(lr=1e-2))
     np.random.default_rng(0).shuffle(begun.learner.steps.data.identity)
-    assert "worse than raw" in findings(begun, tmp_path)
+    findings(begun, tmp_path)
+    assert "training has not helped" in (worse_than_raw(begun.learner) or "")
 
 
 class TestNaN:

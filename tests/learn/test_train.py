@@ -14,7 +14,7 @@ import pytest
 import torch
 
 import gemel
-from gemel.errors import NotEnoughData, RecipeError
+from gemel.errors import GemelError, NotEnoughData, RecipeError
 from gemel.items import Labels, read
 from gemel.learn.diagnose import raw_eer
 from gemel.learn.outset import outset
@@ -200,3 +200,68 @@ def test_a_pretrained_encoder_is_tuned_saved_and_gone_on_from_without_its_folder
     again = train(collection(), Recipe(steps=1, lr=1e-12, average=0.0), start=saved, progress=False)
     images = list(patterns(3, 3, seed=5)[0])
     np.testing.assert_allclose(again.embed(images).vectors, twin.embed(images).vectors, atol=1e-4)
+
+
+def test_what_training_sees_calibrates_nothing(tmp_path: Path) -> None:
+    data = collection(30)
+    codes = np.repeat([0] * 16 + [1] * 7 + [2] * 7, 6)
+    rows = np.append(np.arange(len(data)), 0)  # the first training item once more, to calibrate
+    copied = data.take(rows[:-1]).with_(split=Labels(codes, ["train", "stop", "calibrate"]))
+    images = [data.source(int(i)) for i in rows]
+    labels = [data.identity.value(int(i)) for i in rows]
+    twice = read(np.stack(images), labels=labels).with_(split=Labels(np.append(codes, 2), copied.split.names))
+    begun = outset(twice, QUICK)
+    assert len(begun.calibrating) == 7 * 6
+    assert any("left out" in note for note in begun.notes)
+
+
+def test_a_twin_goes_on_from_what_it_saw_and_is_calibrated_on_the_rest() -> None:
+    recipe = QUICK.but(norm="group", steps=4)
+    data = collection(60)
+    first = train(data, recipe, progress=False)
+    begun = outset(data, recipe.but(seed=9), start=first)
+    assert begun.calibrating is not None
+    held = first.embed(begun.calibrating).content
+    assert not first.seen.in_training(held).any()
+    again = train(data, recipe.but(seed=9), start=first, progress=False)
+    assert again.decision is not None
+    assert np.isin(first.seen.trained, again.seen.trained).all()
+
+
+def test_other_data_cannot_resume(tmp_path: Path) -> None:
+    with pytest.raises(RuntimeError, match="killed"):
+        train(collection(), QUICK, checkpoints=tmp_path, callbacks=[StopAt(25)], progress=False)
+    with pytest.raises(GemelError, match="other data"):
+        train(collection(41), QUICK, checkpoints=tmp_path, resume=True, progress=False)
+
+
+def test_a_new_run_forgets_the_checkpoints_of_another(tmp_path: Path) -> None:
+    train(collection(), QUICK, checkpoints=tmp_path, progress=False)
+    with pytest.raises(RuntimeError, match="killed"):
+        train(collection(), QUICK.but(dim=12), checkpoints=tmp_path, callbacks=[StopAt(3)], progress=False)
+    assert not list(tmp_path.glob("*.ckpt"))
+
+
+def test_a_failed_run_names_the_folder_that_keeps_it() -> None:
+    with pytest.raises(RuntimeError, match="killed") as caught:
+        train(collection(), QUICK, callbacks=[StopAt(25)], progress=False)
+    folder = Path(caught.value.__notes__[0].split("'")[1])
+    assert train(collection(), QUICK, checkpoints=folder, resume=True, progress=False).decision is not None
+    shutil.rmtree(folder)
+
+
+def test_few_classes_share_their_items_under_the_closed_protocol() -> None:
+    begun = outset(collection(6, 40), QUICK.but(protocol="closed", holdout=0.2))
+    assert len(begun.training) == 6 * 32
+    assert len(begun.calibrating) == 6 * 4
+
+
+def test_triplets_are_held_out_like_identities() -> None:
+    images, _ = patterns(60, 3)
+    rng = np.random.default_rng(0)
+    rows = [(3 * i, 3 * i + 1, 3 * ((i + int(rng.integers(1, 59))) % 60)) for i in range(60)]
+    triplets = {name: [row[k] for row in rows] for k, name in enumerate(("anchor", "positive", "negative"))}
+    data = read({"id": list(range(len(images))), "image": list(images)}, pairs=triplets)
+    begun = outset(data, QUICK.but(loss="triplet"))
+    assert begun.calibrating is not None
+    assert 2 * 3 <= len(begun.calibrating) <= 10 * 3

@@ -13,7 +13,7 @@ import numpy as np
 import safetensors.torch
 import torch
 
-from gemel.errors import RecipeError
+from gemel.errors import NotEnoughData, RecipeError
 from gemel.items import Collection, ImageModality, Modality, decode
 from gemel.items.modality import Raws
 from gemel.items.units import units
@@ -22,7 +22,9 @@ from gemel.learn.augment import Augment
 from gemel.learn.encoders import Encoder
 from gemel.learn.facts import device_here, facts_of
 from gemel.learn.learner import HeldOut, Learner, rehearse
+from gemel.learn.losses import Knows
 from gemel.learn.parts import parts_of, usable_of
+from gemel.learn.sources import source_of
 from gemel.learn.training_set import Steps, TrainingSet, batches_of, identities_of, training_set
 from gemel.measure import pairs_of
 from gemel.recipe import CHOICES, Recipe, choose
@@ -98,7 +100,8 @@ class Outset:
             f"{len(self.training)} training items; "
             f"{_held(learner.held_out)} to stop, {_size(self.calibrating)} to calibrate",
             f"{recipe.encoder} encoder, {weights:,} weights, {recipe.dim} dimensions, {recipe.distance} distance",
-            f"{recipe.loss} loss, batches of {rows}, {recipe.steps} steps on {self.device} in {recipe.precision}",
+            f"{recipe.loss} loss, batches of {rows} drawn from {source_of(self.training.sources, recipe.loss).value}, "
+            f"{recipe.steps} steps on {self.device} in {recipe.precision}",
         ]
         if self.chosen:
             words = ", ".join(f"{name} = {value}" for name, value in self.chosen.items())
@@ -161,6 +164,12 @@ def outset(
     train = replace(train, modality=modality)
     torch.manual_seed(recipe.seed)
     encoder = _encoder(recipe, modality, start)
+    if asked.loss is None and train.sources == (Knows.VIEWS,):
+        raise NotEnoughData(
+            f"{data.origin} holds no pair of which anything is known: no identity has two items, and there are no "
+            "explicit pairs. Give at least two items for some identities, or pairs; or learn without labels, from two "
+            "distorted views of each item: loss = simclr."
+        )
     batches = batches_of(train, recipe)
     loss = losses.build(recipe, identities_of(train, recipe))
     recipe = recipe.but(**{name: getattr(loss.core, name) for name in OWN_DEFAULTS if hasattr(loss.core, name)})

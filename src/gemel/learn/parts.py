@@ -96,6 +96,8 @@ def _held_out(
         return {}, []
     unit = units(train, identities=recipe.protocol == "open", content=content)
     free = np.flatnonzero(~np.isin(unit, unit[known]))
+    if recipe.protocol == "open" and FEWEST <= _several(unit[free]) < FEWEST * len(lacking) and known.any():
+        lacking = ["calibrate"]  # a twin to start from has left so few: they judge, and nothing stops the training
     share, reason = _share(unit, unit[free], recipe, len(lacking))
     if reason:
         return {}, [f"{reason} {_UNCALIBRATED}"]
@@ -108,7 +110,7 @@ def _share(unit: Int[np.ndarray, " n"], free: Int[np.ndarray, " m"], recipe: Rec
     """The share of what is free that each role gets; 0 and the reason where that would be too little."""
     if recipe.protocol == "closed":
         return min(recipe.holdout / 2 * len(unit) / max(len(free), 1), 1 / roles), ""
-    every, here = (int((np.bincount(codes) >= 2).sum()) if len(codes) else 0 for codes in (unit, free))
+    every, here = _several(unit), _several(free)
     each = max(recipe.holdout / 2 * every, FEWEST)
     wanted = f"to hold {FEWEST} out for each role: nothing is held out."
     if each * roles > every / 2:
@@ -116,6 +118,11 @@ def _share(unit: Int[np.ndarray, " n"], free: Int[np.ndarray, " m"], recipe: Rec
     if FEWEST * roles > here:
         return 0.0, f"The twin to start from has learned from all but {many(here, 'identity')}, too few {wanted}"
     return min(each / here, 1 / roles), ""
+
+
+def _several(unit: Int[np.ndarray, " n"]) -> int:
+    """Units of two or more items."""
+    return int((np.bincount(unit) >= 2).sum()) if len(unit) else 0
 
 
 _UNCALIBRATED = "The twin comes without a decision; calibrate it on other data: gemel calibrate MODEL DATA."

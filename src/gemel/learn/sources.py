@@ -26,7 +26,7 @@ def needs_of(loss: str | None) -> frozenset[Knows]:
 def source_of(sources: Sequence[Knows], loss: str | None) -> Knows:
     """What to draw from: the first source that the loss can learn from.
 
-    Views are taken only by a loss that looks at nothing else: nobody learns without labels unasked.
+    Views are taken where nothing else is known, or where the loss looks at nothing else.
 
     Args:
         sources: what batches could be drawn from, the best first; views are always among them.
@@ -41,16 +41,15 @@ def source_of(sources: Sequence[Knows], loss: str | None) -> Knows:
     for source in known:
         if source in needs:
             return source
-    if needs <= {Knows.VIEWS}:
+    if needs <= {Knows.VIEWS} or (not known and Knows.VIEWS in needs):
         return Knows.VIEWS
+    fitting = ", ".join(name for name in NAMED if needs_of(name) & set(known or [Knows.VIEWS]))
     if not known:
-        fitting = ", ".join(name for name in NAMED if needs_of(name) <= {Knows.VIEWS})
         raise NotEnoughData(
             "The training items hold no pair of which anything is known: no identity has two items, and there are no "
             "explicit pairs. Give at least two items for some identities, or pairs; or choose a loss that learns from "
             f"two views of each item: {fitting}."
         )
-    fitting = ", ".join(name for name in NAMED if needs_of(name) & set(known))
     raise RecipeError(
         f"The {loss} loss learns from {_either(needs)}, and the data knows {_either(known)}. "
         f"Choose a loss that learns from that: {fitting}."
