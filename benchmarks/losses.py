@@ -77,14 +77,35 @@ ROWS = [
     Row("lifted", "euclidean", {}, lambda: peer.GeneralizedLiftedStructureLoss(distance=euclidean())),
     Row("supcon", "cosine", {}, lambda: peer.SupConLoss(temperature=0.1)),
     Row("infonce", "cosine", {}, lambda: peer.NTXentLoss(temperature=0.1), cubes=True),
-    Row("triplet", "euclidean", {"miner": "all"}, lambda: peer.TripletMarginLoss(0.28, distance=euclidean()), triples=True),
-    Row("triplet", "euclidean", {"miner": "hard"}, lambda: mined(
-        peer.TripletMarginLoss(0.28, distance=euclidean()), miners.BatchHardMiner(distance=euclidean()))),
-    Row("triplet", "euclidean", {"miner": "semihard"}, lambda: mined(
-        peer.TripletMarginLoss(0.28, distance=euclidean()),
-        miners.TripletMarginMiner(0.28, type_of_triplets="semihard", distance=euclidean())), triples=True),
-    Row("triplet", "euclidean", {"miner": "weighted"}, lambda: mined(
-        peer.TripletMarginLoss(0.28, distance=euclidean()), miners.DistanceWeightedMiner())),
+    Row(
+        "triplet",
+        "euclidean",
+        {"miner": "all"},
+        lambda: peer.TripletMarginLoss(0.28, distance=euclidean()),
+        triples=True,
+    ),
+    Row(
+        "triplet",
+        "euclidean",
+        {"miner": "hard"},
+        lambda: mined(peer.TripletMarginLoss(0.28, distance=euclidean()), miners.BatchHardMiner(distance=euclidean())),
+    ),
+    Row(
+        "triplet",
+        "euclidean",
+        {"miner": "semihard"},
+        lambda: mined(
+            peer.TripletMarginLoss(0.28, distance=euclidean()),
+            miners.TripletMarginMiner(0.28, type_of_triplets="semihard", distance=euclidean()),
+        ),
+        triples=True,
+    ),
+    Row(
+        "triplet",
+        "euclidean",
+        {"miner": "weighted"},
+        lambda: mined(peer.TripletMarginLoss(0.28, distance=euclidean()), miners.DistanceWeightedMiner()),
+    ),
     Row("bce", "cosine", {}),
     Row("sigmoid", "cosine", {}),
     Row("decoupled", "cosine", {}),
@@ -94,7 +115,7 @@ ROWS = [
     Row("cosface", "cosine", {}, lambda: peer.CosFaceLoss(10_000, DIM)),
     Row("arcface", "cosine", {}, lambda: peer.ArcFaceLoss(10_000, DIM)),
     Row("proxyanchor", "cosine", {}, lambda: peer.ProxyAnchorLoss(10_000, DIM)),
-]  # fmt: skip
+]
 
 
 def batch(size: int, device: str) -> tuple[Tensor, Tensor, Relation]:
