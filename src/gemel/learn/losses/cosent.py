@@ -19,8 +19,9 @@ if TYPE_CHECKING:
 class CoSENT(Graded):
     """log(1 + sum of exp((s_low - s_high) / temperature)) over all pairs of pairs of which one has the lower score.
 
-    The similarity is s = 1 - d. The sum is exact and takes O(p log p) time for p pairs: in the order of scores, what
-    a pair is held against is a running sum. What counts are the pairs of pairs; the value is no mean of them.
+    The similarity is s = 1 - d. The sum is exact and takes O(p log p) time and O(p) memory for p pairs: in the order of
+    scores, what a pair is held against is a running sum. What counts are the pairs of pairs; the value is no mean of
+    them.
 
     Args:
         distance: how embeddings are compared; d is in units of its typical distance.

@@ -20,7 +20,7 @@ class Graded(Loss):
     The similarity is s = 1 - d, with d in units of the typical distance: 1 for equal embeddings and 0 for random
     ones; under cosine distance it is the cosine. A pair counts once, in whatever direction it was given, and not
     at all if its two items have the same content. Pairs labelled same and different have the scores 1 and 0; so
-    have the two pairs of a triplet.
+    have the two pairs of a triplet. Memory is a few arrays of p × d numbers for p pairs of d dimensions.
     """
 
     needs = frozenset({Knows.SCORE, Knows.PAIRS, Knows.TRIPLETS})

@@ -25,7 +25,8 @@ class Memory(Loss):
 
     What is known of an older embedding is what is known of its item, by identity and by `others`. An item of the
     present batch is seen as it is now and only so: its older embeddings are left out, for every row of the batch, so
-    that no item is its own positive or negative from memory. Given pairs speak of the batch alone.
+    that no item is its own positive or negative from memory. A memory longer than an epoch holds other items more than
+    once, each as it was. Given pairs speak of the batch alone.
 
     All of the memory is in the loss's state, and in evaluation it stays as it is. What it holds does not depend on the
     order of a batch's rows, save for which of them are forgotten first.
