@@ -229,3 +229,11 @@ def test_a_recipe_that_names_no_loss_is_refused(recipe: Recipe) -> None:
 def test_an_unknown_miner_names_the_others() -> None:
     with pytest.raises(RecipeError, match="all, hard, semihard"):
         Triplet(distance("cosine"), miner="softest")
+
+
+@pytest.mark.parametrize("inner", [0.6, 0.8, -0.1])
+def test_margins_that_contradict_each_other_are_refused(inner: float) -> None:
+    with pytest.raises(RecipeError, match="below the second"):
+        Contrastive(distance("cosine"), margin=0.6, inner=inner)
+    with pytest.raises(RecipeError, match=r"within 0\.25 and different pairs beyond 0\.2:"):
+        build(Recipe(loss="doublemargin", distance="cosine", margin=0.2))

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from torch import Tensor
 
+from gemel.errors import RecipeError
 from gemel.learn.distances import Distance
 from gemel.learn.losses.pairwise import Pairwise
 
@@ -19,7 +20,7 @@ class Contrastive(Pairwise):
     Args:
         distance: how embeddings are compared; d is in units of its typical distance.
         margin: different pairs farther apart than this are left alone.
-        inner: same pairs nearer than this are left alone; above 0 makes it the double-margin loss.
+        inner: same pairs nearer than this are left alone; above 0 makes it the double-margin loss. Below the margin.
         balanced: one half for each side; otherwise every pair weighs the same.
 
     Source: Hadsell, Chopra and LeCun (2006), Dimensionality reduction by learning an invariant mapping, eq. 4;
@@ -28,6 +29,11 @@ class Contrastive(Pairwise):
 
     def __init__(self, distance: Distance, *, margin: float = 1.0, inner: float = 0.0, balanced: bool = True) -> None:
         super().__init__(distance, balanced=balanced)
+        if not 0 <= inner < margin:
+            raise RecipeError(
+                f"Same pairs are left alone within {inner:g} and different pairs beyond {margin:g}: "
+                "the first must be at least 0, and below the second."
+            )
         self.margin = margin
         self.inner = inner
 
