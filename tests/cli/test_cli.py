@@ -222,9 +222,14 @@ def test_a_killed_training_resumes_to_the_same_model(pictures: Path, model: Path
     assert (whole / "weights.safetensors").read_bytes() == (parts / "weights.safetensors").read_bytes()
 
 
-@pytest.mark.parametrize(("presses", "code"), [(1, 0), (2, 130)])
-def test_ctrl_c_leaves_a_run_that_goes_on(pictures: Path, model: Path, tmp_path: Path, presses: int, code: int) -> None:
-    """Once: the best twin so far. Twice: none. Either way the checkpoints stay, and the words say how to resume."""
+@pytest.mark.parametrize(("presses", "codes"), [(1, {0}), (2, {0, 130})])
+def test_ctrl_c_leaves_a_run_that_goes_on(
+    pictures: Path, model: Path, tmp_path: Path, presses: int, codes: set[int]
+) -> None:
+    """Once: the best twin so far. Twice: none, unless the system merged the two signals into one.
+
+    Either way the checkpoints stay, and the words say how to resume.
+    """
     recipe = tmp_path / "long.toml"
     quick = (model.parent / "quick.toml").read_text(encoding="utf-8")
     recipe.write_text(quick.replace("steps = 40", "steps = 4000"), encoding="utf-8")
@@ -238,8 +243,8 @@ def test_ctrl_c_leaves_a_run_that_goes_on(pictures: Path, model: Path, tmp_path:
             running.send_signal(signal.SIGINT)
             time.sleep(0.005)
         _, said = running.communicate()
-    assert running.returncode == code, said
-    assert out.exists() is (code == 0)
+    assert running.returncode in codes, said
+    assert out.exists() is (running.returncode == 0)
     assert checkpoint.exists()
     assert f"--out {out} --resume" in said
 
