@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from gemel.items.collection import Collection, Pairs
+
+if TYPE_CHECKING:
+    from jaxtyping import Bool, Int
 
 
 def explicit(items: Collection) -> Pairs | None:
@@ -19,3 +24,10 @@ def explicit(items: Collection) -> Pairs | None:
     anchor, positive, negative = items.triplets.anchor, items.triplets.positive, items.triplets.negative
     same = np.repeat([True, False], len(anchor))
     return Pairs(np.concatenate([anchor, anchor]), np.concatenate([positive, negative]), same)
+
+
+def some_of_each(same: Bool[np.ndarray, " n"], *, limit: int, seed: int) -> Int[np.ndarray, " m"]:
+    """Positions of at most `limit` pairs of either answer, in order; drawn where there are more."""
+    rng = np.random.default_rng(seed)
+    rows = [np.flatnonzero(same == answer) for answer in (True, False)]
+    return np.sort(np.concatenate([r if len(r) <= limit else rng.choice(r, limit, replace=False) for r in rows]))

@@ -20,7 +20,8 @@ from torch import Tensor
 
 from gemel import distances
 from gemel.errors import TrainingFailed
-from gemel.learn.learner import HeldOut, LastStep, Learner, held_out_rows
+from gemel.learn.held_out import HeldOut
+from gemel.learn.learner import LastStep, Learner, held_out_rows
 from gemel.measure import eer
 
 COLLAPSED = 0.02

@@ -17,66 +17,14 @@ from torch import Tensor
 from torch.optim.swa_utils import AveragedModel
 from torch.utils.data import DataLoader
 
-from gemel.learn.distances import distance
 from gemel.learn.encoders import Encoder
+from gemel.learn.held_out import HeldOut
 from gemel.learn.losses import Loss, Term
-from gemel.learn.training_set import Batch, Steps, TrainingSet
-from gemel.measure import eer
+from gemel.learn.training_set import Batch, Steps
 from gemel.recipe import Recipe
 
 if TYPE_CHECKING:
-    from jaxtyping import Bool, Float, Int
-
-HELD_OUT_BATCH = 256
-
-
-class HeldOut:
-    """Pairs of items that take no part in training, and the EER on them.
-
-    Args:
-        data: the held-out items.
-        a, b: [m] positions of the two items of each pair.
-        same: [m] whether they are the same.
-        metric: name of the distance that compares embeddings.
-    """
-
-    def __init__(
-        self,
-        data: TrainingSet,
-        a: Int[np.ndarray, " m"],
-        b: Int[np.ndarray, " m"],
-        same: Bool[np.ndarray, " m"],
-        metric: str,
-    ) -> None:
-        self.data, self.a, self.b, self.same = data, a, b, same
-        self._metric, self._distance = metric, distance(metric)
-
-    def __len__(self) -> int:
-        """Batches that hold all items, in order."""
-        return -(-len(self.data) // HELD_OUT_BATCH)
-
-    def __getitem__(self, number: int) -> dict[str, Tensor]:
-        """Encoder inputs of one batch, prepared anew every time: all together might not fit in memory."""
-        start = number * HELD_OUT_BATCH
-        return self.data.prepared(np.arange(start, min(start + HELD_OUT_BATCH, len(self.data))))
-
-    def some(self, most: int) -> HeldOut:
-        """The same with at most about so many pairs, evenly spread."""
-        step = max(1, -(-len(self.a) // most))
-        return HeldOut(self.data, self.a[::step], self.b[::step], self.same[::step], self._metric)
-
-    def distances(self, embeddings: Float[Tensor, "n d"]) -> Float[np.ndarray, " m"]:
-        """How far apart the two items of each pair are."""
-        a, b = torch.from_numpy(self.a), torch.from_numpy(self.b)
-        chunks = [
-            self._distance.paired(embeddings[i], embeddings[j])
-            for i, j in zip(torch.split(a, 65536), torch.split(b, 65536), strict=True)
-        ]
-        return torch.cat(chunks).numpy()
-
-    def eer(self, embeddings: Float[Tensor, "n d"]) -> float:
-        """Equal error rate, 0 to 1; ½ is chance."""
-        return float(eer(self.distances(embeddings), self.same))
+    from jaxtyping import Float
 
 
 class Learner(pl.LightningModule):

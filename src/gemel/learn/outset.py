@@ -10,33 +10,27 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import safetensors.torch
 import torch
 
 from gemel.errors import NotEnoughData, RecipeError
-from gemel.items import Collection, ImageModality, Modality, decode
+from gemel.items import Collection, Modality, decode
 from gemel.items.modality import Raws
-from gemel.items.units import units
-from gemel.learn import encoders, losses
+from gemel.learn import losses
 from gemel.learn.augment import Augment
-from gemel.learn.encoders import Encoder
 from gemel.learn.facts import device_here, facts_of
-from gemel.learn.learner import HeldOut, Learner, rehearse
+from gemel.learn.held_out import HeldOut, held_out_of
+from gemel.learn.learner import Learner, rehearse
 from gemel.learn.losses import Knows
 from gemel.learn.parts import parts_of, usable_of
+from gemel.learn.shape import encoder_of, modality_of, shaped
 from gemel.learn.sources import source_of
 from gemel.learn.training_set import Steps, TrainingSet, batches_of, identities_of, training_set
-from gemel.measure import pairs_of
-from gemel.recipe import CHOICES, Recipe, choose
+from gemel.recipe import Recipe, choose
 from gemel.siamese import Siamese
 
 if TYPE_CHECKING:
     from jaxtyping import Int
 
-HELD_OUT_PAIRS = 20_000
-"""At most so many pairs are watched during training."""
-SHAPE = ("encoder", "width", "depth", "dim", "norm", "distance", "size", "color", "aspect")
-"""Choices that decide which weights a network has and what it takes."""
 OWN_DEFAULTS = ("temperature", "margin")
 """Choices that each loss has a default of its own for."""
 FIT = 10_000
@@ -152,9 +146,9 @@ def outset(
     if device == "cpu" and recipe.precision == "fp16":
         raise RecipeError("precision = 'fp16' needs a GPU; on a CPU use bf16 or fp32.")
     usable, notes = usable_of(data, recipe.protocol)
-    asked = _shaped(recipe, usable.modality, start)
+    asked = shaped(recipe, usable.modality, start)
     recipe = choose(asked, facts_of(usable, device))
-    usable = usable.with_(modality=_modality(usable.modality, recipe, start))
+    usable = usable.with_(modality=modality_of(usable.modality, recipe, start))
     decoded = decode(usable, allow_bad=allow_bad, progress=progress)
     usable = usable.take(decoded.good)
     seen = np.zeros(0, np.int64) if start is None else start.seen.trained
@@ -163,7 +157,7 @@ def outset(
     modality = usable.modality.fit(train.some(FIT))
     train = replace(train, modality=modality)
     torch.manual_seed(recipe.seed)
-    encoder = _encoder(recipe, modality, start)
+    encoder = encoder_of(recipe, modality, start)
     if asked.loss is None and train.sources == (Knows.VIEWS,):
         raise NotEnoughData(
             f"{data.origin} holds no pair of which anything is known: no identity has two items, and there are no "
@@ -176,7 +170,9 @@ def outset(
     steps = Steps(train, batches, Augment.of(recipe), recipe.steps or 1, recipe.seed)
     held_out = None
     if parts.stop is not None:
-        held_out = _held_out(parts.stop, replace(training_set(parts.stop, usable, decoded), modality=modality), recipe)
+        held_out = held_out_of(
+            parts.stop, replace(training_set(parts.stop, usable, decoded), modality=modality), recipe
+        )
     learner = Learner(encoder, loss, recipe, steps, held_out)
     seconds = rehearse(learner, device, recipe.precision) if measure or recipe.minutes is not None else None
     recipe = _budget(recipe, len(train), batches.rows, seconds)
@@ -190,88 +186,11 @@ def outset(
     )
 
 
-def _shaped(recipe: Recipe, modality: Modality, start: Siamese | None) -> Recipe:
-    """The recipe with the shape of the twin to start from, or of a modality that was set up by hand, where it leaves
-    that open."""
-    given: dict[str, Any] = {} if start is None else {n: start.recipe[n] for n in SHAPE if n in start.recipe}
-    if start is None and isinstance(modality, ImageModality) and modality != ImageModality():
-        given = {"color": modality.channels == 3}
-        given |= {"size": modality.height} if modality.height == modality.width else {}
-        given |= {"aspect": modality.resize} if modality.resize in CHOICES["aspect"] else {}
-    return recipe.but(**{name: value for name, value in given.items() if getattr(recipe, name) is None})
-
-
-def _encoder(recipe: Recipe, modality: Modality, start: Siamese | None) -> Encoder:
-    """The network, with the weights of the twin to start from."""
-    if start is None:
-        return encoders.build(recipe, modality)
-    encoder = encoders.build(recipe, modality, pretrained_config=start.origin.backbone or None)
-    try:
-        encoder.load_state_dict(safetensors.torch.load(start.weights()))
-    except RuntimeError as error:
-        shape = {name: start.recipe.get(name) for name in SHAPE}
-        raise RecipeError(
-            f"The twin to start from has another shape ({shape}) than the recipe asks for; leave these choices open. "
-            f"PyTorch says: {error}"
-        ) from None
-    return encoder
-
-
-def _modality(modality: Modality, recipe: Recipe, start: Siamese | None) -> Modality:
-    """How items are prepared: as the recipe says, or as a pretrained encoder wants them."""
-    name = recipe.encoder or ""
-    if start is not None and start.origin.backbone:
-        return start.modality
-    if name.startswith("pretrained:"):
-        return encoders.pretrained_modality(name.removeprefix("pretrained:"))
-    if not isinstance(modality, ImageModality):
-        return modality
-    assert recipe.size is not None
-    assert recipe.aspect is not None
-    by_hand = modality if start is None or not isinstance(start.modality, ImageModality) else start.modality
-    made = ImageModality(height=recipe.size, width=recipe.size, channels=3 if recipe.color else 1, resize=recipe.aspect)
-    return made if by_hand == ImageModality() or _differs(by_hand, recipe) else by_hand
-
-
-def _differs(modality: ImageModality, recipe: Recipe) -> bool:
-    """Whether the recipe asks for other images than a modality makes."""
-    square = modality.height == modality.width
-    return (
-        (square and recipe.size != modality.height)
-        or recipe.color != (modality.channels == 3)
-        or (modality.resize in CHOICES["aspect"] and recipe.aspect != modality.resize)
-    )
-
-
-def _held_out(stop: Collection, data: TrainingSet, recipe: Recipe) -> HeldOut | None:
-    """The pairs on which training is watched, at most so many of each kind; None where nothing can be told apart."""
-    how: dict[str, Any] = {"limit": HELD_OUT_PAIRS, "seed": recipe.seed}
-    a, b, same = data.a, data.b, data.value >= 0.5
-    if len(a) and same.any() and not same.all():
-        rng = np.random.default_rng(recipe.seed)
-        kinds = [np.flatnonzero(same == answer) for answer in (True, False)]
-        kept = np.concatenate([rng.permutation(kind)[:HELD_OUT_PAIRS] for kind in kinds])
-        a, b, same = a[kept], b[kept], same[kept]
-    elif len(a):  # only same pairs were given: items that hang together by none of them count as different
-        a, b, same = pairs_of(units(stop), **how)
-    else:
-        a, b, same = pairs_of(data.identity, impostor_of=data.impostor_of, **how)
-    if not same.any() or same.all():
-        return None
-    return HeldOut(data, a, b, same, metric=metric_of(recipe))
-
-
 def _in_memory(raws: Raws) -> int:
     """Bytes of decoded items that are not mapped from disk."""
     if isinstance(raws, np.memmap):
         return 0
     return raws.nbytes if isinstance(raws, np.ndarray) else sum(np.asarray(raw).nbytes for raw in raws)
-
-
-def metric_of(recipe: Recipe) -> str:
-    """The distance that compares embeddings: the learned one is Manhattan after its own last layer."""
-    assert recipe.distance is not None
-    return "manhattan" if recipe.distance == "learned" else recipe.distance
 
 
 def _budget(recipe: Recipe, items: int, rows: int, seconds: float | None) -> Recipe:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import math
 import shutil
 import tempfile
 import warnings
@@ -27,9 +28,10 @@ from gemel.items import Collection, read
 from gemel.learn.batches import UNKNOWN
 from gemel.learn.diagnose import Diagnose, worse_than_raw
 from gemel.learn.export import export
+from gemel.learn.held_out import metric_of
 from gemel.learn.keep import BEST, LAST, Keep, stop_on_interrupt
-from gemel.learn.learner import held_out_rows
-from gemel.learn.outset import Outset, metric_of, outset
+from gemel.learn.learner import Learner, held_out_rows
+from gemel.learn.outset import Outset, outset
 from gemel.recipe import Recipe
 from gemel.siamese import Siamese, Trained
 
@@ -141,7 +143,6 @@ def fit(
             precision=PRECISION[recipe.precision],
             callbacks=[*own, *callbacks],
             logger=logger,
-            enable_checkpointing=True,
             val_check_interval=every,
             limit_val_batches=1.0 if watched else 0,
             num_sanity_val_steps=0,
@@ -152,11 +153,20 @@ def fit(
         with stop_on_interrupt(trainer, learner):
             trainer.fit(learner, ckpt_path=folder / LAST if resume else None, weights_only=True)
     learner.cpu().eval()
+    return _best_kept(learner, keep, looked=0 < keep.looked == trainer.global_step, best=folder / BEST)
+
+
+def _best_kept(learner: Learner, keep: Keep, *, looked: bool, best: Path) -> float | None:
+    """Put the best weights into the learner, and say their held-out EER.
+
+    Args:
+        looked: whether the last look was at the last step; its weights are judged now where it was not.
+    """
     if learner.held_out is None:
         return None
-    last = keep.lowest if keep.looked == trainer.global_step else learner.held_out.eer(held_out_rows(learner))
-    if keep.lowest <= last and (folder / BEST).exists():
-        state = torch.load(folder / BEST, map_location="cpu", weights_only=True)
+    last = math.inf if looked else learner.held_out.eer(held_out_rows(learner))
+    if keep.lowest <= last:
+        state = torch.load(best, map_location="cpu", weights_only=True)
         learner.load_state_dict(state["state_dict"])
         learner.eval()
     return min(keep.lowest, last)

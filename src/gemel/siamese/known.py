@@ -13,7 +13,7 @@ import numpy as np
 from gemel.distances import Distance
 from gemel.errors import NotEnoughData
 from gemel.items.collection import Collection
-from gemel.items.explicit import explicit
+from gemel.items.explicit import explicit, some_of_each
 from gemel.items.units import claims, units
 from gemel.measure.pairing import owners, pairs_of
 from gemel.neighbors.exact import paired_at
@@ -61,8 +61,8 @@ def known_pairs(data: Collection, found: Embeddings, *, limit: int = 100_000, se
     items = data.take(found.index)
     pairs = explicit(items)
     if pairs is not None:
-        a, b, same = _some(pairs.a, pairs.b, pairs.alike(), limit, seed)
-        return _distinct(found, a, b, same, units(items), "pairs")
+        kept = some_of_each(pairs.alike(), limit=limit, seed=seed)
+        return _distinct(found, pairs.a[kept], pairs.b[kept], pairs.alike()[kept], units(items), "pairs")
     if items.identity is None:
         raise NotEnoughData(
             f"{data.origin} knows neither identities nor pairs, so nothing can be said about same and different. "
@@ -71,16 +71,6 @@ def known_pairs(data: Collection, found: Embeddings, *, limit: int = 100_000, se
     codes, claimed = items.identity.codes, claims(items)
     a, b, same = pairs_of(codes, limit=limit, seed=seed, impostor_of=claimed)
     return _distinct(found, a, b, same, owners(codes, claimed), "identities")
-
-
-def _some(
-    a: Int[np.ndarray, " n"], b: Int[np.ndarray, " n"], same: Bool[np.ndarray, " n"], limit: int, seed: int
-) -> tuple[Int[np.ndarray, " m"], Int[np.ndarray, " m"], Bool[np.ndarray, " m"]]:
-    """At most `limit` pairs of either answer."""
-    rng = np.random.default_rng(seed)
-    rows = [np.flatnonzero(same == answer) for answer in (True, False)]
-    kept = np.sort(np.concatenate([r if len(r) <= limit else rng.choice(r, limit, replace=False) for r in rows]))
-    return a[kept], b[kept], same[kept]
 
 
 def _distinct(

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from gemel.learn.distances import Distance, wide
-from gemel.learn.losses.base import Term
+from gemel.learn.losses.base import Knows, Term
 from gemel.learn.losses.families import families, turns
 from gemel.learn.losses.infonce import InfoNCE
 from gemel.learn.relation import Relation
@@ -63,6 +63,7 @@ class NPair(MultipleNegatives):
     """
 
     answers = 1
+    needs = MultipleNegatives.needs - {Knows.TRIPLETS}  # only positives answer: a triplet's negative would not be seen
 
     def __init__(self, distance: Distance, *, temperature: float = 0.1, weight: float = 0.002) -> None:
         super().__init__(distance, temperature=temperature)

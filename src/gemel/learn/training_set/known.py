@@ -107,8 +107,7 @@ def training_set(part: Collection, whole: Collection, decoded: Decoded) -> Train
         whole: what was split; every item could be decoded.
         decoded: the items of `whole`.
     """
-    order = np.argsort(whole.rows)
-    place = order[np.searchsorted(whole.rows, part.rows, sorter=order)]
+    place = part.within(whole)
     nothing = np.full(len(part), UNKNOWN)
     claimed, given = claims(part), explicit(part)
     pairs = given or Pairs(nothing[:0], nothing[:0], nothing[:0] > 0)

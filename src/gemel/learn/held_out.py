@@ -1,0 +1,95 @@
+"""The held-out pairs on which a training is watched, and their equal error rate."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from gemel.items import Collection
+from gemel.items.explicit import some_of_each
+from gemel.items.units import units
+from gemel.learn.distances import distance
+from gemel.learn.training_set import TrainingSet
+from gemel.measure import eer, pairs_of
+from gemel.recipe import Recipe
+
+if TYPE_CHECKING:
+    from jaxtyping import Bool, Float, Int
+
+BATCH = 256
+MOST_PAIRS = 20_000
+"""At most so many pairs of each kind are watched."""
+
+
+class HeldOut:
+    """Pairs of items that take no part in training, and the EER on them.
+
+    Args:
+        data: the held-out items.
+        a, b: [m] positions of the two items of each pair.
+        same: [m] whether they are the same.
+        metric: name of the distance that compares embeddings.
+    """
+
+    def __init__(
+        self,
+        data: TrainingSet,
+        a: Int[np.ndarray, " m"],
+        b: Int[np.ndarray, " m"],
+        same: Bool[np.ndarray, " m"],
+        metric: str,
+    ) -> None:
+        self.data, self.a, self.b, self.same = data, a, b, same
+        self._metric, self._distance = metric, distance(metric)
+
+    def __len__(self) -> int:
+        """Batches that hold all items, in order."""
+        return -(-len(self.data) // BATCH)
+
+    def __getitem__(self, number: int) -> dict[str, Tensor]:
+        """Encoder inputs of one batch, prepared anew every time: all together might not fit in memory."""
+        start = number * BATCH
+        return self.data.prepared(np.arange(start, min(start + BATCH, len(self.data))))
+
+    def some(self, most: int) -> HeldOut:
+        """The same with at most about so many pairs, evenly spread."""
+        step = max(1, -(-len(self.a) // most))
+        return HeldOut(self.data, self.a[::step], self.b[::step], self.same[::step], self._metric)
+
+    def distances(self, embeddings: Float[Tensor, "n d"]) -> Float[np.ndarray, " m"]:
+        """How far apart the two items of each pair are."""
+        a, b = torch.from_numpy(self.a), torch.from_numpy(self.b)
+        chunks = [
+            self._distance.paired(embeddings[i], embeddings[j])
+            for i, j in zip(torch.split(a, 65536), torch.split(b, 65536), strict=True)
+        ]
+        return torch.cat(chunks).numpy()
+
+    def eer(self, embeddings: Float[Tensor, "n d"]) -> float:
+        """Equal error rate, 0 to 1; ½ is chance."""
+        return float(eer(self.distances(embeddings), self.same))
+
+
+def held_out_of(stop: Collection, data: TrainingSet, recipe: Recipe) -> HeldOut | None:
+    """The pairs on which training is watched, at most so many of each kind; None where nothing can be told apart."""
+    how: dict[str, Any] = {"limit": MOST_PAIRS, "seed": recipe.seed}
+    a, b, same = data.a, data.b, data.value >= 0.5
+    if len(a) and same.any() and not same.all():
+        kept = some_of_each(same, **how)
+        a, b, same = a[kept], b[kept], same[kept]
+    elif len(a):  # only same pairs were given: items that hang together by none of them count as different
+        a, b, same = pairs_of(units(stop), **how)
+    else:
+        a, b, same = pairs_of(data.identity, impostor_of=data.impostor_of, **how)
+    if not same.any() or same.all():
+        return None
+    return HeldOut(data, a, b, same, metric=metric_of(recipe))
+
+
+def metric_of(recipe: Recipe) -> str:
+    """The distance that compares embeddings: the learned one is Manhattan after its own last layer."""
+    assert recipe.distance is not None
+    return "manhattan" if recipe.distance == "learned" else recipe.distance

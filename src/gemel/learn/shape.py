@@ -1,0 +1,73 @@
+"""Which network, and which prepared items it takes: as the recipe says, as a trained twin was, or as was set by hand.
+
+Knows recipes and modalities, no data.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import safetensors.torch
+
+from gemel.errors import RecipeError
+from gemel.items import ImageModality, Modality
+from gemel.learn import encoders
+from gemel.learn.encoders import Encoder
+from gemel.recipe import CHOICES, Recipe
+from gemel.siamese import Siamese
+
+SHAPE = ("encoder", "width", "depth", "dim", "norm", "distance", "size", "color", "aspect")
+"""Choices that decide which weights a network has and what it takes."""
+
+
+def shaped(recipe: Recipe, modality: Modality, start: Siamese | None) -> Recipe:
+    """The recipe with the shape of the twin to start from, or of a modality that was set up by hand, where it leaves
+    that open."""
+    given: dict[str, Any] = {} if start is None else {n: start.recipe[n] for n in SHAPE if n in start.recipe}
+    if start is None and isinstance(modality, ImageModality) and modality != ImageModality():
+        given = {"color": modality.channels == 3}
+        given |= {"size": modality.height} if modality.height == modality.width else {}
+        given |= {"aspect": modality.resize} if modality.resize in CHOICES["aspect"] else {}
+    return recipe.but(**{name: value for name, value in given.items() if getattr(recipe, name) is None})
+
+
+def encoder_of(recipe: Recipe, modality: Modality, start: Siamese | None) -> Encoder:
+    """The network, with the weights of the twin to start from."""
+    if start is None:
+        return encoders.build(recipe, modality)
+    encoder = encoders.build(recipe, modality, pretrained_config=start.origin.backbone or None)
+    try:
+        encoder.load_state_dict(safetensors.torch.load(start.weights()))
+    except RuntimeError as error:
+        shape = {name: start.recipe.get(name) for name in SHAPE}
+        raise RecipeError(
+            f"The twin to start from has another shape ({shape}) than the recipe asks for; leave these choices open. "
+            f"PyTorch says: {error}"
+        ) from None
+    return encoder
+
+
+def modality_of(modality: Modality, recipe: Recipe, start: Siamese | None) -> Modality:
+    """How items are prepared: as the recipe says, or as a pretrained encoder wants them."""
+    name = recipe.encoder or ""
+    if start is not None and start.origin.backbone:
+        return start.modality
+    if name.startswith("pretrained:"):
+        return encoders.pretrained_modality(name.removeprefix("pretrained:"))
+    if not isinstance(modality, ImageModality):
+        return modality
+    assert recipe.size is not None
+    assert recipe.aspect is not None
+    by_hand = modality if start is None or not isinstance(start.modality, ImageModality) else start.modality
+    made = ImageModality(height=recipe.size, width=recipe.size, channels=3 if recipe.color else 1, resize=recipe.aspect)
+    return made if by_hand == ImageModality() or _differs(by_hand, recipe) else by_hand
+
+
+def _differs(modality: ImageModality, recipe: Recipe) -> bool:
+    """Whether the recipe asks for other images than a modality makes."""
+    square = modality.height == modality.width
+    return (
+        (square and recipe.size != modality.height)
+        or recipe.color != (modality.channels == 3)
+        or (modality.resize in CHOICES["aspect"] and recipe.aspect != modality.resize)
+    )
