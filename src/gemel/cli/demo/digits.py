@@ -27,7 +27,8 @@ class Reading:
     raw: tuple[FewShot, FewShot]
 
     def words(self) -> str:
-        rows = ["", f"   10-way accuracy, {self.twin[0].episodes:,} random enrolments   1 example         5 examples"]
+        title = f"10-way accuracy, {self.twin[0].episodes:,} random enrolments"
+        rows = ["", f"   {title:<44}{'1 example':<23}5 examples"]
         for name, pair in (("raw pixels", self.raw), ("gemel", self.twin)):
             cells = "   ".join(f"{f.accuracy:.3f} [{f.interval.low:.3f}, {f.interval.high:.3f}]" for f in pair)
             rows.append(f"   {name:<44}{cells}")
