@@ -47,7 +47,7 @@ class Row:
     Attributes:
         loss: gemel's name, with the distance and what else it takes.
         peer: makes what the peer calls the same, as a function of embeddings and labels; None: it has no such loss.
-        triples: whether the peer lists every triplet; `cubes`, whether it holds batch × positives × batch numbers.
+        triples: whether the peer lists every triplet; `cubes`, whether it holds every positive × every negative pair.
     """
 
     loss: str
@@ -159,7 +159,7 @@ def peer_bytes(row: Row, size: int) -> float:
     if row.triples:
         return size * (EACH - 1) * (size - EACH) * 3 * 8
     if row.cubes:
-        return size * (EACH - 1) * size * (EACH - 1) * 4 * 6
+        return size * (EACH - 1) * size * (size - EACH) * 4 * 4.2
     return size * size * 4 * 20
 
 

@@ -52,6 +52,8 @@ def train(
 
     gemel train faces/ --out f.gemel --dry-run             how long would it take?
 
+    torchrun --nproc-per-node 2 -m gemel train …           in several processes
+
     Ctrl-C ends a run early, with the best weights so far; --resume goes on with it.
     """
     refuse_model(out)
@@ -82,6 +84,8 @@ def train(
         answer(words, values, as_json=as_json)
         return
     twin = _trained(begun, running, out, resume=resume)
+    if not begun.learner.steps.processes.first:
+        return
     report = _report(twin, begun.calibrating, out, pictures=pictures)
     words = "\n".join([twin.describe(), f"Model:  {out}", f"Report: {report}", f"Next:   {_next(twin, out)}"])
     written = str(report) if isinstance(report, Path) else None
@@ -96,6 +100,8 @@ def _trained(begun: Outset, running: Path, out: Path, *, resume: bool) -> Siames
     running.mkdir(exist_ok=True)
     try:
         twin = run(begun, running, resume=resume, progress=sys.stderr.isatty(), say=note)
+        if not begun.learner.steps.processes.first:
+            return twin
         twin.save(out)
     except BaseException:
         _say_kept(running)

@@ -56,13 +56,19 @@ class Augment:
         """The distortions that a recipe asks for."""
         return cls(**{name: getattr(recipe, name) for name in cls.__dataclass_fields__})
 
-    def __call__(self, images: Float[Tensor, "n c h w"], seed: int) -> Float[Tensor, "n c h w"]:
-        """The distorted batch: the same for the same seed."""
-        noise = _Noise(seed, images)
+    def __call__(
+        self, images: Float[Tensor, "n c h w"], seed: int, own: slice | None = None, total: int | None = None
+    ) -> Float[Tensor, "n c h w"]:
+        """The distorted batch: the same for the same seed.
+
+        Args:
+            own, total: which rows of a batch of how many these are, where other processes have the rest.
+        """
+        noise = _Noise(seed, len(images) if total is None else total, own or slice(None), images.device)
         images = self._moved(images, noise)
         images = self._recoloured(images, noise)
         if self.blur:
-            images = _blurred(images, self.blur * float(noise.uniform(1)[0].abs()))
+            images = _blurred(images, self.blur * noise.once())
         if self.erase:
             images = _erased(images, self.erase, noise)
         return images
@@ -70,53 +76,59 @@ class Augment:
     def _moved(self, images: Tensor, noise: _Noise) -> Tensor:
         if not any((self.degrees, self.translate, self.scale, self.shear, self.elastic, self.flip)):
             return images
-        grid = functional.affine_grid(self._affine(len(images), noise), list(images.shape), align_corners=False)
+        grid = functional.affine_grid(self._affine(noise), list(images.shape), align_corners=False)
         if self.elastic:
             grid = grid + self._bend(images, noise)
         return functional.grid_sample(images, grid, padding_mode="border", align_corners=False)
 
-    def _affine(self, n: int, noise: _Noise) -> Float[Tensor, "n 2 3"]:
-        angle = noise.uniform(n) * math.radians(self.degrees)
-        lean = (noise.uniform(n) * math.radians(self.shear)).tan()
-        zoom = 1 / (1 + noise.uniform(n) * self.scale)
-        mirror = torch.where(noise.uniform(n) < 0, -1.0, 1.0) if self.flip else torch.ones_like(zoom)
+    def _affine(self, noise: _Noise) -> Float[Tensor, "n 2 3"]:
+        angle = noise.uniform() * math.radians(self.degrees)
+        lean = (noise.uniform() * math.radians(self.shear)).tan()
+        zoom = 1 / (1 + noise.uniform() * self.scale)
+        mirror = torch.where(noise.uniform() < 0, -1.0, 1.0) if self.flip else torch.ones_like(zoom)
         cos, sin = angle.cos() * zoom, angle.sin() * zoom
-        shift_x, shift_y = noise.uniform(n) * 2 * self.translate, noise.uniform(n) * 2 * self.translate
+        shift_x, shift_y = noise.uniform() * 2 * self.translate, noise.uniform() * 2 * self.translate
         top = torch.stack([cos * mirror, cos * lean - sin, shift_x], 1)
         bottom = torch.stack([sin * mirror, sin * lean + cos, shift_y], 1)
         return torch.stack([top, bottom], 1)
 
     def _bend(self, images: Tensor, noise: _Noise) -> Float[Tensor, "n h w 2"]:
-        points = noise.normal(len(images), 2, ELASTIC_CELLS, ELASTIC_CELLS) * 2 * self.elastic
+        points = noise.normal(2, ELASTIC_CELLS, ELASTIC_CELLS) * 2 * self.elastic
         smooth = functional.interpolate(points, size=images.shape[-2:], mode="bicubic", align_corners=True)
         return smooth.permute(0, 2, 3, 1)
 
     def _recoloured(self, images: Tensor, noise: _Noise) -> Tensor:
-        n, channels = images.shape[:2]
         if self.brightness:
-            gain, offset = (1 + noise.uniform(n, 1, 1, 1) * self.brightness for _ in range(2))
+            gain, offset = (1 + noise.uniform(1, 1, 1) * self.brightness for _ in range(2))
             mean = images.mean((1, 2, 3), keepdim=True)
             images = (images - mean) * gain + mean + (offset - 1)
-        if self.hue and channels == 3:
-            share = self.hue * noise.uniform(n, 1, 1).abs()
-            mix = torch.lerp(torch.eye(3, device=images.device), noise.normal(n, 3, 3).softmax(2), share)
+        if self.hue and images.shape[1] == 3:
+            share = self.hue * noise.uniform(1, 1).abs()
+            mix = torch.lerp(torch.eye(3, device=images.device), noise.normal(3, 3).softmax(2), share)
             images = torch.einsum("nij,njhw->nihw", mix, images)
         return images
 
 
 class _Noise:
-    """Random numbers of one step: drawn on the CPU, so that every device sees the same."""
+    """Random numbers of one step, so many for each image.
 
-    def __init__(self, seed: int, like: Tensor) -> None:
+    Drawn on the CPU and for the whole batch, so that every device and every process sees the same.
+    """
+
+    def __init__(self, seed: int, total: int, own: slice, device: torch.device) -> None:
         self._generator = torch.Generator().manual_seed(seed)
-        self._device = like.device
+        self._total, self._own, self._device = total, own, device
 
     def uniform(self, *shape: int) -> Tensor:
         """Between -1 and 1."""
-        return (torch.rand(*shape, generator=self._generator) * 2 - 1).to(self._device)
+        return (torch.rand(self._total, *shape, generator=self._generator) * 2 - 1)[self._own].to(self._device)
 
     def normal(self, *shape: int) -> Tensor:
-        return torch.randn(*shape, generator=self._generator).to(self._device)
+        return torch.randn(self._total, *shape, generator=self._generator)[self._own].to(self._device)
+
+    def once(self) -> float:
+        """Between 0 and 1, and the same for all images."""
+        return abs(2 * float(torch.rand(1, generator=self._generator)) - 1)
 
 
 def _blurred(images: Tensor, sigma: float) -> Tensor:
@@ -132,9 +144,9 @@ def _blurred(images: Tensor, sigma: float) -> Tensor:
 
 def _erased(images: Tensor, share: float, noise: _Noise) -> Tensor:
     """Boxes of up to `share` of the area, anywhere, filled with each image's mean."""
-    n, _, height, width = images.shape
-    side = (share * (noise.uniform(n, 1, 1) + 1) / 2).sqrt()
-    centre_y, centre_x = noise.uniform(n, 1, 1), noise.uniform(n, 1, 1)
+    height, width = images.shape[2:]
+    side = (share * (noise.uniform(1, 1) + 1) / 2).sqrt()
+    centre_y, centre_x = noise.uniform(1, 1), noise.uniform(1, 1)
     y = torch.linspace(-1, 1, height, device=images.device)[None, :, None]
     x = torch.linspace(-1, 1, width, device=images.device)[None, None, :]
     inside = ((y - centre_y).abs() < side) & ((x - centre_x).abs() < side)

@@ -163,15 +163,15 @@ class WithUnlabelled:
     def __init__(
         self, batches: Batches, items: Int[np.ndarray, " u"], *, count: int, variants: int = 1, seed: int = 0
     ) -> None:
-        self._batches, self._pool, self._count = batches, items, count
+        self.inner, self._pool, self._count = batches, items, count
         self._variants, self._seed = variants, seed
 
     @property
     def rows(self) -> int:
-        return self._batches.rows + 2 * -(-len(self._pool) // -(-len(self._pool) // self._count))
+        return self.inner.rows + 2 * -(-len(self._pool) // -(-len(self._pool) // self._count))
 
     def plan(self, step: int) -> BatchPlan:
-        plan = self._batches.plan(step)
+        plan = self.inner.plan(step)
         item, view = _twice(self._pool[portion(len(self._pool), self._count, step, self._seed)])
         turns = np.random.default_rng((self._seed, 5, step)).integers(self._variants, size=len(item) // 2)
         return replace(

@@ -61,6 +61,11 @@ class InChunks(nn.Module):
         return torch.cat([checkpoint(encode, *chunk, use_reentrant=False, preserve_rng_state=True) for chunk in chunks])
 
 
+def in_chunks(encoder: nn.Module, rows: int | None) -> nn.Module:
+    """The encoder, so many items at once; as it is where that is None."""
+    return encoder if rows is None else InChunks(encoder, rows)
+
+
 def refuse_batch_norm(encoder: nn.Module, purpose: str, *, thaws: bool = False) -> None:
     """Refuse an encoder whose embeddings depend on which items of the batch are encoded together.
 

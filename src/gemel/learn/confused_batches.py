@@ -1,6 +1,6 @@
 """Batches in which identities that are confused meet: an identity is drawn together with those nearest to it.
 
-Random batches of many identities hold few pairs that still teach. Knows codes of items, no tensors and no embeddings.
+Random batches of many identities hold few pairs that still teach. Knows codes of items, and no embeddings.
 """
 
 from __future__ import annotations
@@ -8,9 +8,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import torch
 
-from gemel.learn.batches import UNKNOWN, IdentityBatches
-from gemel.learn.plan import order
+from gemel.learn.batches import UNKNOWN, IdentityBatches, WithUnlabelled
+from gemel.learn.pair_batches import WithPairs
+from gemel.learn.plan import Batches, order
 
 if TYPE_CHECKING:
     from jaxtyping import Int
@@ -26,6 +28,9 @@ class ConfusedBatches(IdentityBatches):
     Args:
         identity, identities, items, variants, impostor_of, seed: as those of `IdentityBatches`.
         share: of a batch's identities that come with leaders, 0 to 1; others fill up where there are too few.
+
+    Attributes:
+        each: how many each leader should bring.
 
     Source: Smirnov et al. (2017), Doppelganger mining for face representation learning.
     """
@@ -45,6 +50,7 @@ class ConfusedBatches(IdentityBatches):
             identity, identities=identities, items=items, variants=variants, impostor_of=impostor_of, seed=seed
         )
         self._fresh = max(1, self._identities - round(share * self._identities))
+        self.each = -(-self._identities // self._fresh) - 1 or 1
         self._tables: list[tuple[int, np.ndarray]] = []
 
     def confuse(self, table: Int[np.ndarray, "c k"], *, start: int) -> None:
@@ -58,10 +64,11 @@ class ConfusedBatches(IdentityBatches):
 
     def state_dict(self) -> dict[str, Any]:
         """The tables in force now and next, and from which step on: a part of a checkpoint."""
-        return {"starts": [start for start, _ in self._tables], "tables": [table for _, table in self._tables]}
+        tables = [torch.from_numpy(table) for _, table in self._tables]  # what a checkpoint may hold
+        return {"starts": [start for start, _ in self._tables], "tables": tables}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        self._tables = list(zip(state["starts"], state["tables"], strict=True))
+        self._tables = list(zip(state["starts"], (table.numpy() for table in state["tables"]), strict=True))
 
     def _draw(self, step: int, rng: np.random.Generator) -> Int[np.ndarray, " p"]:
         number, place = divmod(step, max(1, len(self._classes) // self._fresh))
@@ -81,3 +88,10 @@ class ConfusedBatches(IdentityBatches):
         found = table[identity]
         drawable = (found != UNKNOWN) & (self._members.counts[found] >= 2)
         return (found * self._variants + variant[:, None])[drawable]
+
+
+def confused_in(batches: Batches) -> ConfusedBatches | None:
+    """The batches of confused identities among what was put around them; None where they are drawn otherwise."""
+    while isinstance(batches, (WithUnlabelled, WithPairs)):
+        batches = batches.inner
+    return batches if isinstance(batches, ConfusedBatches) else None

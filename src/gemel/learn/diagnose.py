@@ -121,7 +121,7 @@ def nan_source(learner: Learner, seen: LastStep) -> str:
     for name, array in seen.batch.inputs.items():
         broken = ~torch.isfinite(array.float()).flatten(1).all(1)
         if broken.any():
-            items = seen.batch.plan.item[broken.cpu().numpy()][:5]
+            items = seen.batch.plan.item[seen.batch.own][broken.cpu().numpy()][:5]
             named = ", ".join(learner.steps.data.names[i] for i in items)
             return f"the input {name!r} holds NaN or infinity, in: {named}. Mend or leave out these items."
     for name, parameter in learner.named_parameters():

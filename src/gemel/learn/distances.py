@@ -38,6 +38,10 @@ class Distance:
         """Every row of a ready side, or of some of its rows, against every row of the other."""
         raise NotImplementedError
 
+    def beside(self, a: Float[Tensor, "n d"], b: Float[Tensor, "n d"]) -> Float[Tensor, " n"]:
+        """Row i of a ready side against row i of another."""
+        return self.paired(a, b)
+
     def matrix(self, a: Float[Tensor, "n d"], b: Float[Tensor, "m d"]) -> Float[Tensor, "n m"]:
         """Every row against every row."""
         return self.apart(*self.ready(a, b))
@@ -136,9 +140,12 @@ class Cosine(Distance):
         left = unit(a)
         return left, left if a is b else unit(b)
 
+    def beside(self, a: Float[Tensor, "n d"], b: Float[Tensor, "n d"]) -> Float[Tensor, " n"]:
+        return 1 - (a * b).sum(1)
+
     def apart(self, a: Float[Tensor, "n d"], b: Float[Tensor, "m d"]) -> Float[Tensor, "n m"]:
         with torch.autocast(a.device.type, enabled=False):
-            return 1 - a @ b.T
+            return torch.addmm(a.new_ones(()), a, b.T, alpha=-1)
 
     def chord(self, apart: Float[Tensor, "..."]) -> Float[Tensor, "..."]:
         return root((2 * apart).relu())

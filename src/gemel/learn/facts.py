@@ -9,6 +9,7 @@ import torch
 
 from gemel.items import UNKNOWN, Collection
 from gemel.items.probe import probe
+from gemel.learn.processes import Processes
 from gemel.recipe import Facts
 
 SAMPLE = 64
@@ -34,6 +35,7 @@ def facts_of(train: Collection, device: str) -> Facts:
         color=color,
         device=device,
         fast_bf16=_fast_bf16(device),
+        several=Processes.launched().several,
     )
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import copy
 import math
 import time
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, cast
 
 import lightning.pytorch as pl
@@ -18,13 +19,15 @@ from torch.optim.swa_utils import AveragedModel
 from torch.utils.data import DataLoader
 
 from gemel.learn.encoders import Encoder
-from gemel.learn.held_out import HeldOut
+from gemel.learn.chunks import in_chunks
+from gemel.learn.gather import gather
+from gemel.learn.held_out import BATCH, HeldOut
 from gemel.learn.losses import Loss, Term
-from gemel.learn.training_set import Batch, Steps
+from gemel.learn.training_set import Batch, Steps, TrainingSet
 from gemel.recipe import Recipe
 
 if TYPE_CHECKING:
-    from jaxtyping import Float
+    from jaxtyping import Float, Int
 
 
 class Learner(pl.LightningModule):
@@ -52,6 +55,8 @@ class Learner(pl.LightningModule):
         self.recipe, self.steps, self.held_out = recipe, steps, held_out
         self.last: LastStep | None = None
         self.interrupted = False
+        if self.average is not None:
+            self.average.requires_grad_(requires_grad=False)
         self._collected: list[Tensor] = []
 
     @property
@@ -66,8 +71,10 @@ class Learner(pl.LightningModule):
             self.encoder.train()
 
     def training_step(self, batch: Batch, index: int) -> Tensor:
-        torch.manual_seed(batch.plan.seed % 2**63)
-        embeddings = self.encoder(**_distorted(self.steps, batch))
+        seed = batch.plan.seed % 2**62
+        torch.manual_seed(seed + self.steps.processes.rank)  # every process drops other features …
+        embeddings = gather(in_chunks(self.encoder, self.recipe.chunk)(**_distorted(self.steps, batch)), batch.plan)
+        torch.manual_seed(seed)  # … and all draw the same triplets and proxies
         term: Term = self.loss(embeddings, embeddings, batch.relation)
         self.last = LastStep(batch, embeddings.detach(), term.value.detach(), term.counted)
         rows = len(batch.plan)
@@ -89,7 +96,8 @@ class Learner(pl.LightningModule):
 
     def on_validation_epoch_end(self) -> None:
         assert self.held_out is not None
-        self.log("eer", self.held_out.eer(torch.cat(self._collected)), prog_bar=True)
+        eer = self.held_out.eer(torch.cat(self._collected))
+        self.log("eer", eer, prog_bar=True, sync_dist=self.steps.processes.several)
         self._collected = []
 
     def configure_optimizers(self) -> Any:
@@ -159,7 +167,7 @@ def _full_precision(device: torch.device) -> torch.autocast:
 
 def _moved(batch: Batch, device: torch.device) -> Batch:
     inputs = {name: x.to(device, non_blocking=True) for name, x in batch.inputs.items()}
-    return Batch(inputs, batch.relation.to(device), batch.plan)
+    return replace(batch, inputs=inputs, relation=batch.relation.to(device))
 
 
 def _weight_groups(module: Learner, decay: float) -> list[dict[str, Any]]:
@@ -186,7 +194,7 @@ def rehearse(learner: Learner, device: str, precision: str | None, steps: int = 
         begin = time.perf_counter()
         batch = _moved(learner.steps.batch(step), place)
         with torch.autocast(place.type, dtype=low or torch.bfloat16, enabled=low is not None):
-            embeddings = encoder(**_distorted(learner.steps, batch))
+            embeddings = in_chunks(encoder, learner.recipe.chunk)(**_distorted(learner.steps, batch))
             value = loss(embeddings, embeddings, batch.relation).value
         optimizer.zero_grad()
         value.backward()
@@ -196,11 +204,19 @@ def rehearse(learner: Learner, device: str, precision: str | None, steps: int = 
     return float(np.median(seconds[steps // 3 :]))
 
 
-@torch.inference_mode()
 def held_out_rows(learner: Learner) -> Float[Tensor, "n d"]:
     """Embeddings of the held-out items, by the network to keep."""
     assert learner.held_out is not None
-    network = learner.network.eval()
+    return embedded(learner, learner.held_out.data, np.arange(len(learner.held_out.data)))
+
+
+@torch.inference_mode()
+def embedded(learner: Learner, data: TrainingSet, rows: Int[np.ndarray, " n"]) -> Float[Tensor, "n d"]:
+    """Embeddings of some items, undistorted and in full precision, by the network to keep."""
+    network, training = learner.network, learner.network.training
     device = next(network.parameters()).device
-    batches = (learner.held_out[number] for number in range(len(learner.held_out)))
-    return torch.cat([network(**{name: x.to(device) for name, x in batch.items()}).cpu() for batch in batches])
+    network.eval()
+    chunks = (data.prepared(rows[start : start + BATCH]) for start in range(0, len(rows), BATCH))
+    found = [network(**{name: x.to(device) for name, x in chunk.items()}).cpu() for chunk in chunks]
+    network.train(training)
+    return torch.cat(found)

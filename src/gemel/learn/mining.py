@@ -87,11 +87,13 @@ def weighted(block: Block, chord: Float[Tensor, "n m"], dim: int) -> Triplets:
     anchor, positive = (block.same & block.different.any(1, keepdim=True)).nonzero(as_tuple=True)
     if not len(anchor):
         return Triplets(anchor, positive, positive)
-    line = chord.clamp(NEAREST, FARTHEST)
+    row, place, each = torch.unique_consecutive(anchor, return_inverse=True, return_counts=True)
+    line = chord[row].clamp(NEAREST, FARTHEST)
     common = (dim - 2) * line.log() + (dim - 3) / 2 * (1 - line.square() / 4).log()
-    rare = (-common).masked_fill(~block.different, -torch.inf)
-    chances = rare.softmax(1)[anchor]
-    return Triplets(anchor, positive, chances.multinomial(1).squeeze(1))
+    chances = (-common).masked_fill(~block.different[row], -torch.inf).softmax(1)
+    drawn = chances.multinomial(int(each.max()), replacement=True)
+    slot = torch.arange(len(anchor), device=anchor.device) - (each.cumsum(0) - each)[place]
+    return Triplets(anchor, positive, drawn[place, slot])
 
 
 MINERS: dict[str, Callable[[Tensor, Block], Triplets]] = {"hard": hard, "semihard": semihard}

@@ -17,11 +17,14 @@ from gemel.items import Collection, Modality, decode
 from gemel.items.modality import Raws
 from gemel.learn import losses
 from gemel.learn.augment import Augment
+from gemel.learn.chunks import refuse_batch_norm
+from gemel.learn.encoders import Encoder
 from gemel.learn.facts import device_here, facts_of
 from gemel.learn.held_out import HeldOut, held_out_of
 from gemel.learn.learner import Learner, rehearse
 from gemel.learn.losses import Knows
 from gemel.learn.parts import parts_of, usable_of
+from gemel.learn.processes import Processes
 from gemel.learn.shape import encoder_of, modality_of, shaped
 from gemel.learn.sources import source_of
 from gemel.learn.training_set import Steps, TrainingSet, batches_of, identities_of, training_set
@@ -145,6 +148,8 @@ def outset(
     device = device_here()
     if device == "cpu" and recipe.precision == "fp16":
         raise RecipeError("precision = 'fp16' needs a GPU; on a CPU use bf16 or fp32.")
+    processes = Processes.launched()
+    _refuse_in_several(recipe, processes)
     usable, notes = usable_of(data, recipe.protocol)
     asked = shaped(recipe, usable.modality, start)
     recipe = choose(asked, facts_of(usable, device))
@@ -158,6 +163,7 @@ def outset(
     train = replace(train, modality=modality)
     torch.manual_seed(recipe.seed)
     encoder = encoder_of(recipe, modality, start)
+    _refuse_batch_norm(encoder, recipe, device, processes)
     if asked.loss is None and train.sources == (Knows.VIEWS,):
         raise NotEnoughData(
             f"{data.origin} holds no pair of which anything is known: no identity has two items, and there are no "
@@ -167,14 +173,15 @@ def outset(
     batches = batches_of(train, recipe)
     loss = losses.build(recipe, identities_of(train, recipe))
     recipe = recipe.but(**{name: getattr(loss.core, name) for name in OWN_DEFAULTS if hasattr(loss.core, name)})
-    steps = Steps(train, batches, Augment.of(recipe), recipe.steps or 1, recipe.seed)
+    steps = Steps(train, batches, Augment.of(recipe), recipe.steps or 1, recipe.seed, processes)
     held_out = None
     if parts.stop is not None:
         held_out = held_out_of(
             parts.stop, replace(training_set(parts.stop, usable, decoded), modality=modality), recipe
         )
     learner = Learner(encoder, loss, recipe, steps, held_out)
-    seconds = rehearse(learner, device, recipe.precision) if measure or recipe.minutes is not None else None
+    timed = (measure or recipe.minutes is not None) and not processes.several
+    seconds = rehearse(learner, device, recipe.precision) if timed else None
     recipe = _budget(recipe, len(train), batches.rows, seconds)
     learner.recipe, steps.total = recipe, recipe.steps or 1
     calibrating = None if parts.calibrate is None else parts.calibrate.with_(modality=modality)
@@ -184,6 +191,23 @@ def outset(
     return Outset(
         learner, recipe, modality, train, calibrating, device, data.origin, chosen, said, fingerprint, seen, seconds
     )
+
+
+def _refuse_in_several(recipe: Recipe, processes: Processes) -> None:
+    """Refuse what several processes could not do alike."""
+    if processes.several and recipe.minutes is not None:
+        raise RecipeError("minutes = … is measured by each process for itself; with several, give steps or epochs.")
+    if processes.several and recipe.tune == "warmup":
+        raise RecipeError("tune = 'warmup' thaws weights half-way, which several processes cannot; use full or frozen.")
+
+
+def _refuse_batch_norm(encoder: Encoder, recipe: Recipe, device: str, processes: Processes) -> None:
+    """Refuse a network that learns from whole batches where it only sees a part of each."""
+    thaws = recipe.tune == "warmup"
+    if recipe.chunk is not None:
+        refuse_batch_norm(encoder, f"chunk = {recipe.chunk}", thaws=thaws)
+    if processes.several and device == "cpu":  # on GPUs, SyncBatchNorm sees all of it
+        refuse_batch_norm(encoder, "Training in several processes on CPUs", thaws=thaws)
 
 
 def _in_memory(raws: Raws) -> int:

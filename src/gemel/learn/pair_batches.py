@@ -119,16 +119,16 @@ class WithPairs:
         items: int,
     ) -> None:
         by_first = np.argsort(a, kind="stable")
-        self._batches = batches
+        self.inner = batches
         self._a, self._b, self._value = a[by_first], b[by_first], value[by_first]
         self._begin = np.searchsorted(self._a, np.arange(items + 1))
 
     @property
     def rows(self) -> int:
-        return self._batches.rows
+        return self.inner.rows
 
     def plan(self, step: int) -> BatchPlan:
-        plan = self._batches.plan(step)
+        plan = self.inner.plan(step)
         listed = self._among(np.unique(plan.item))
         row, col, place = _crossed(plan.item, self._a[listed], self._b[listed])
         alike = plan.variant[row] == plan.variant[col]

@@ -41,12 +41,16 @@ class BatchPlan:
     def __len__(self) -> int:
         return len(self.item)
 
+    def own(self, rank: int, world: int) -> slice:
+        """Where the rows are that process `rank` of `world` encodes: a contiguous share, in order."""
+        return slice(rank * len(self) // world, (rank + 1) * len(self) // world)
+
     def shard(self, rank: int, world: int) -> BatchPlan:
-        """The rows that process `rank` of `world` encodes: a contiguous share, in order.
+        """The rows that process `rank` of `world` encodes.
 
         Pairs are dropped: they speak of the whole batch, which every process gathers.
         """
-        own = slice(rank * len(self) // world, (rank + 1) * len(self) // world)
+        own = self.own(rank, world)
         rows = {name: getattr(self, name)[own] for name in ("item", "variant", "view")}
         return replace(self, **rows, row=None, col=None, value=None)
 

@@ -89,6 +89,12 @@ class Block:
     different: Bool[Tensor, "b m"]
     score: Float[Tensor, "b m"] | None = None
 
+    @cached_property
+    def positives(self) -> tuple[Int[Tensor, " p"], Int[Tensor, " p"]]:
+        """Rows and columns of the same pairs, row by row."""
+        row, col = self.same.nonzero(as_tuple=True)
+        return row, col
+
 
 @dataclass(frozen=True)
 class Relation:

@@ -10,7 +10,7 @@ from typing import Any
 
 from gemel.errors import NotEnoughData, RecipeError
 from gemel.items import ImageModality, Modality
-from gemel.learn.losses import NAMED, Knows
+from gemel.learn.losses import NAMED, Knows, weights_of
 from gemel.recipe import Recipe
 
 
@@ -67,12 +67,17 @@ def refuse_unused(recipe: Recipe, source: Knows, *, grouped: bool, unlabelled: b
     Raises:
         RecipeError: with what to do.
     """
-    for name in ("groups", "rotations", "unlabelled"):
+    for name in ("groups", "confused", "rotations", "unlabelled"):
         if getattr(recipe, name) and source is not Knows.IDENTITY:
             raise RecipeError(
                 f"{name} = {getattr(recipe, name)} is about batches of identities, and here they are drawn from "
                 f"{source.value}; leave it out, or give identities with two items or more."
             )
+    if recipe.groups and recipe.confused:
+        raise RecipeError(
+            f"groups = {recipe.groups} and confused = {recipe.confused} both say which identities meet in a batch; "
+            "choose one of them."
+        )
     if recipe.groups and not grouped:
         raise RecipeError(
             f"groups = {recipe.groups}, but the data has no groups. Read it with a column of groups, or as folders "
@@ -83,12 +88,30 @@ def refuse_unused(recipe: Recipe, source: Knows, *, grouped: bool, unlabelled: b
             f"unlabelled = {recipe.unlabelled}, but every training item has an identity; leave it out, or add items "
             "without one."
         )
+    _refuse_idle_losses(recipe, source)
+    if recipe.memory and source in (Knows.PAIRS, Knows.SCORE, Knows.TRIPLETS):
+        raise RecipeError(
+            f"memory = {recipe.memory} compares a batch with items of earlier ones, and {source.value} say nothing of "
+            "these; leave it out."
+        )
     if recipe.unlabelled and Knows.VIEWS not in needs_of(recipe.loss):
         fitting = ", ".join(name for name in NAMED if needs_of(name) >= {Knows.IDENTITY, Knows.VIEWS})
         raise RecipeError(
             f"unlabelled = {recipe.unlabelled}, but the {recipe.loss} loss learns nothing from two views of an item; "
             f"leave it out, or choose a loss that does: {fitting}."
         )
+
+
+def _refuse_idle_losses(recipe: Recipe, source: Knows) -> None:
+    """Refuse a further loss that would find nothing in the batches that the first one is given."""
+    there = {source, Knows.VIEWS} if recipe.unlabelled else {source}
+    for name in weights_of(recipe.plus):
+        if not needs_of(name) & there:
+            hint = "; unlabelled items come in two views" if Knows.VIEWS in needs_of(name) else ""
+            raise RecipeError(
+                f"plus = {recipe.plus!r}: the {name} loss learns from {_either(needs_of(name))}, and batches are drawn "
+                f"from {source.value}{hint}. Leave it out, or make it the first loss."
+            )
 
 
 def refuse_turns(modality: Modality) -> None:

@@ -22,16 +22,19 @@ import numpy as np
 import safetensors.torch
 import torch
 from lightning.pytorch.callbacks import Callback, EarlyStopping, TQDMProgressBar
+from torch import distributed
 
 from gemel.errors import GemelError, NotEnoughData, Overlap, RecipeError
 from gemel.items import Collection, read
 from gemel.learn.batches import UNKNOWN
+from gemel.learn.confuse import Confuse
 from gemel.learn.diagnose import Diagnose, worse_than_raw
 from gemel.learn.export import export
 from gemel.learn.held_out import metric_of
 from gemel.learn.keep import BEST, LAST, Keep, stop_on_interrupt
 from gemel.learn.learner import Learner, held_out_rows
 from gemel.learn.outset import Outset, outset
+from gemel.learn.processes import Processes
 from gemel.recipe import Recipe
 from gemel.siamese import Siamese, Trained
 
@@ -69,6 +72,8 @@ def train(
         say: takes each sentence on what was chosen and found; the `gemel` logger when not given.
         **choices: fields of the recipe, by keyword; they win over `recipe`.
 
+    Under `torchrun`, all of its processes train together, and each returns the twin.
+
     Returns:
         The twin with the best held-out EER, calibrated on identities that neither training nor stopping saw;
         without a decision when too few identities could be held out.
@@ -76,8 +81,10 @@ def train(
     Raises:
         NotEnoughData, TooManyBad, RecipeError, TrainingFailed: with what to do.
     """
-    if resume and checkpoints is None:
+    if checkpoints is None and resume:
         raise RecipeError("To resume a run, say where it left its state: checkpoints=FOLDER.")
+    if checkpoints is None and Processes.launched().several:
+        raise RecipeError("Several processes need a folder that all of them see: checkpoints=FOLDER.")
     recipe = (recipe or Recipe()).but(**choices)
     data = data if isinstance(data, Collection) else read(data)
     with _folder(checkpoints) as folder:
@@ -96,16 +103,19 @@ def run(
     say: Callable[[str], None] = LOG.info,
 ) -> Siamese:
     """Carry out what `outset` decided, keeping the run's state in `folder`; arguments as those of `train`."""
+    if not begun.learner.steps.processes.first:
+        say = _silent
     for line in (*begun.notes, *begun.describe().splitlines()):
         say(line)
     if resume:
         _refuse_other_data(folder, begun)
-    (folder / RECIPE).write_text(begun.recipe.toml(), encoding="utf-8")
-    (folder / DATA).write_text(begun.fingerprint, encoding="utf-8")
+    if begun.learner.steps.processes.first:
+        (folder / RECIPE).write_text(begun.recipe.toml(), encoding="utf-8")
+        (folder / DATA).write_text(begun.fingerprint, encoding="utf-8")
     eer = fit(begun, folder, [Diagnose(say), *callbacks], logger=logger, progress=progress, resume=resume)
     if sentence := worse_than_raw(begun.learner):
         say(sentence)
-    return _calibrated(_twin(begun, folder, eer), begun, say)
+    return _calibrated(_twin(begun, eer), begun, say)
 
 
 def fit(
@@ -123,14 +133,16 @@ def fit(
         Their held-out EER; None when nothing is held out.
     """
     learner, recipe = begun.learner, begun.recipe
-    total = len(learner.steps)
+    total, processes = len(learner.steps), learner.steps.processes
     every = max(1, total // recipe.checks)
     watched = learner.held_out is not None
-    if not resume:
+    if not resume and processes.first:
         for name in (LAST, BEST):
             (folder / name).unlink(missing_ok=True)
     keep = Keep(folder, every)
     own: list[Callback] = [keep]
+    if learner.steps.confused is not None:
+        own.append(Confuse(learner.steps.confused, every))
     if progress:
         own.append(TQDMProgressBar(refresh_rate=max(1, total // 200)))
     if watched and recipe.patience is not None:
@@ -138,7 +150,11 @@ def fit(
     with _quiet():
         trainer = pl.Trainer(
             accelerator=begun.device,
-            devices=1,
+            devices=processes.here,
+            num_nodes=processes.count // processes.here,
+            strategy="ddp" if processes.several else "auto",
+            use_distributed_sampler=False,
+            sync_batchnorm=processes.several and begun.device == "cuda",
             max_epochs=1,
             precision=PRECISION[recipe.precision],
             callbacks=[*own, *callbacks],
@@ -153,7 +169,10 @@ def fit(
         with stop_on_interrupt(trainer, learner):
             trainer.fit(learner, ckpt_path=folder / LAST if resume else None, weights_only=True)
     learner.cpu().eval()
-    return _best_kept(learner, keep, looked=0 < keep.looked == trainer.global_step, best=folder / BEST)
+    lowest = _best_kept(learner, keep, looked=0 < keep.looked == trainer.global_step, best=folder / BEST)
+    if processes.several:
+        distributed.barrier()  # nobody removes the folder while another still reads the best weights
+    return lowest
 
 
 def _best_kept(learner: Learner, keep: Keep, *, looked: bool, best: Path) -> float | None:
@@ -172,16 +191,18 @@ def _best_kept(learner: Learner, keep: Keep, *, looked: bool, best: Path) -> flo
     return min(keep.lowest, last)
 
 
-def _twin(begun: Outset, folder: Path, eer: float | None) -> Siamese:
+def _twin(begun: Outset, eer: float | None) -> Siamese:
     """The trained network as a twin that needs no PyTorch."""
     learner, network = begun.learner, begun.learner.network
-    file = folder / "encoder.onnx"
-    export(network, file)
+    with tempfile.TemporaryDirectory() as place:
+        file = Path(place) / "encoder.onnx"
+        export(network, file)
+        onnx = file.read_bytes()
     watched = [] if learner.held_out is None else [learner.held_out.data.content]
     looked_at = np.unique(np.concatenate([begun.training.content, *watched, begun.seen]))
     known = begun.training.identity[begun.training.identity != UNKNOWN]
     return Siamese.from_training(
-        file.read_bytes(),
+        onnx,
         modality=begun.modality,
         distance=metric_of(begun.recipe),
         dim=network.dim,
@@ -234,6 +255,10 @@ def _refuse_other_data(folder: Path, begun: Outset) -> None:
             f"The run in {folder} was begun on other data (or from another twin): items were added, removed or "
             "changed since. Bring them back to resume it, or train anew."
         )
+
+
+def _silent(sentence: str) -> None:
+    """What the first process says is not said again."""
 
 
 @contextlib.contextmanager

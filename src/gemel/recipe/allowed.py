@@ -48,12 +48,14 @@ def _each(names: str, allowed: Range) -> dict[str, Range]:
 
 
 RANGES = {
-    **_each("size width depth dim temperature margin sampled identities items batch_pairs", Range(without_low=True)),
+    **_each(
+        "size width depth dim temperature margin sampled identities items batch_pairs chunk", Range(without_low=True)
+    ),
     **_each("steps epochs minutes lr checks patience", Range(without_low=True)),
-    **_each("groups unlabelled degrees translate elastic brightness blur weight_decay", Range()),
+    **_each("groups unlabelled memory degrees translate elastic brightness blur weight_decay", Range()),
     **_each("seed", Range(high=2**63, without_high=True)),
     **_each("shear", Range(high=90, without_high=True)),
-    **_each("dropout average warmup scale", Range(high=1, without_high=True)),
+    **_each("dropout average warmup scale confused", Range(high=1, without_high=True)),
     **_each("hue erase", Range(high=1)),
     **_each("holdout", Range(high=0.5, reason=": training keeps at least half")),
 }

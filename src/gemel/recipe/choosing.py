@@ -26,6 +26,7 @@ class Facts:
         color: whether a sample of the images has colour.
         device: cpu, cuda or mps.
         fast_bf16: whether the device multiplies bfloat16 faster than float32.
+        several: whether several processes share a batch.
     """
 
     modality: str
@@ -40,6 +41,7 @@ class Facts:
     color: bool = False
     device: str = "cpu"
     fast_bf16: bool = False
+    several: bool = False
 
 
 def choose(recipe: Recipe, facts: Facts) -> Recipe:
@@ -55,7 +57,7 @@ def choose(recipe: Recipe, facts: Facts) -> Recipe:
         "width": 256 if facts.modality == "vector" else 64,
         "depth": 2 if facts.modality == "vector" else 4,
         "dim": 256,
-        "norm": "batch",
+        "norm": "group" if recipe.chunk or (facts.several and facts.device == "cpu") else "batch",
         "identities": min(64, max(2, facts.identities + facts.singletons)),
         "items": max(2, min(4, facts.median_items)),
         "batch_pairs": max(2, min(128, facts.pairs or 128)),

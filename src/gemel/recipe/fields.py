@@ -44,11 +44,15 @@ class Recipe:
     miner: Annotated[str, "which triplets of a batch teach: all, hard, semihard or weighted"] = "all"
     soft: Annotated[bool, "triplet loss with a soft margin instead of a hinge"] = False
     sampled: Annotated[int | None, "proxies that take part in a step, of losses that have one per identity"] = None
+    plus: Annotated[str | None, "further losses with their weights, such as vicreg:0.1,bce:1"] = None
+    prefixes: Annotated[str | None, "first dimensions that are to be embeddings too, such as 64,128"] = None
+    memory: Annotated[int, "embeddings of earlier batches that a batch is compared with too; 0: none"] = 0
 
     # which items meet in a batch
     identities: Annotated[int | None, "identities in a batch"] = None
     items: Annotated[int | None, "items of each identity in a batch"] = None
     groups: Annotated[int, "groups that a batch is drawn from, for harder negatives; 0: all of them"] = 0
+    confused: Annotated[float, "share of a batch's identities drawn because others of it look like them, 0 to 1"] = 0.0
     batch_pairs: Annotated[int | None, "pairs in a batch: explicit ones, or two views of an item"] = None
     unlabelled: Annotated[int, "unlabelled items that join a batch, each in two views"] = 0
     balance: Annotated[bool, "draw and weigh same and different pairs equally, however rare one of them is"] = True
@@ -75,6 +79,7 @@ class Recipe:
     warmup: Annotated[float, "share of the steps over which the learning rate rises"] = 0.05
     average: Annotated[float, "decay of the exponential average of the weights; 0 is off"] = 0.99
     precision: Annotated[str | None, "fp32, bf16 or fp16"] = None
+    chunk: Annotated[int | None, "items encoded at once, for batches larger than memory; the gradient is exact"] = None
     seed: Annotated[int, "same seed, same data, same machine: same model"] = 0
 
     # what is held out

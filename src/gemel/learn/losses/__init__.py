@@ -15,7 +15,7 @@ from gemel.learn.losses.matryoshka import Matryoshka
 from gemel.learn.losses.memory import Memory
 from gemel.learn.losses.multiplenegatives import MultipleNegatives, NPair
 from gemel.learn.losses.multisimilarity import MultiSimilarity
-from gemel.learn.losses.named import NAMED, build
+from gemel.learn.losses.named import NAMED, build, weights_of
 from gemel.learn.losses.pearson import Pearson
 from gemel.learn.losses.proxyanchor import ProxyAnchor
 from gemel.learn.losses.pytorchmetriclearning import PytorchMetricLearning
@@ -58,4 +58,5 @@ __all__ = [
     "VICReg",
     "WeightedSum",
     "build",
+    "weights_of",
 ]

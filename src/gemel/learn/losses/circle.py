@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import torch
 from torch import Tensor
 from torch.nn.functional import softplus
 
 from gemel.learn.distances import Distance
 from gemel.learn.losses.base import Term
-from gemel.learn.losses.rowwise import Rowwise, anchors, log_sum_exp
+from gemel.learn.losses.crowd import log_sum_exp, one_and_crowd
+from gemel.learn.losses.rowwise import Rowwise
 from gemel.learn.losses.whole import Whole
 from gemel.learn.relation import Block
 
@@ -37,10 +39,13 @@ class Circle(Rowwise):
         self.gamma = gamma
 
     def cost(self, apart: Float[Tensor, "b m"], block: Block, whole: Whole) -> Term:
-        counting = anchors(block)
-        fixed, gamma, m = apart.detach(), self.gamma, self.margin
-        pull = gamma * (fixed + m).relu() * (apart - m)
-        push = gamma * (1 + m - fixed).relu() * (1 - m - apart)
-        near = log_sum_exp(pull, block.same)
-        far = log_sum_exp(push, block.different)
-        return Term(softplus((near + far)[counting]).sum(), int(counting.count_nonzero()))
+        gamma, m = self.gamma, self.margin
+        fixed = apart.detach()
+        slope = (fixed - (1 + m)).clamp_(max=0).mul_(gamma)  # -gamma a_n
+        near, crowd = one_and_crowd(
+            apart, block.positives, block.different, logits=(fixed - (1 - m)).mul_(slope), slope=slope
+        )
+        pull = gamma * (near.detach() + m).relu() * (near - m)
+        far = log_sum_exp(pull, block.positives[0], len(apart))
+        counting = (far > -torch.inf) & (crowd > -torch.inf)
+        return Term(softplus((far + crowd)[counting]).sum(), int(counting.count_nonzero()))

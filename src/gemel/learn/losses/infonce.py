@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import torch
 from torch import Tensor
 from torch.nn.functional import softplus
 
 from gemel.learn.distances import Distance
 from gemel.learn.losses.base import Term
-from gemel.learn.losses.rowwise import Rowwise, anchors, log_sum_exp
+from gemel.learn.losses.crowd import one_and_crowd
+from gemel.learn.losses.rowwise import Rowwise
 from gemel.learn.losses.whole import Whole
 from gemel.learn.relation import Block
 
@@ -40,11 +42,11 @@ class InfoNCE(Rowwise):
         self.decoupled = decoupled
 
     def cost(self, apart: Float[Tensor, "b m"], block: Block, whole: Whole) -> Term:
-        logits = apart / -self.temperature
-        counting = anchors(block)
-        against = log_sum_exp(logits, block.different)
-        anchor, positive = (block.same & counting[:, None]).nonzero(as_tuple=True)
-        short = against[anchor] - logits[anchor, positive]
+        logits, slope = apart.detach() / -self.temperature, -1 / self.temperature
+        near, crowd = one_and_crowd(apart, block.positives, block.different, logits=logits, slope=slope)
+        counting = (crowd > -torch.inf)[block.positives[0]]
+        anchor = block.positives[0][counting]
+        short = crowd[anchor] + near[counting] / self.temperature
         each = short if self.decoupled else softplus(short)
-        positives = block.same.sum(1)[anchor]
-        return Term((each / positives).sum(), int(counting.count_nonzero()))
+        positives = torch.bincount(anchor, minlength=len(crowd))
+        return Term((each / positives[anchor]).sum(), int(positives.count_nonzero()))

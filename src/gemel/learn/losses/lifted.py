@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import torch
 from torch import Tensor
 
 from gemel.learn.distances import Distance
 from gemel.learn.losses.base import Term
-from gemel.learn.losses.rowwise import Rowwise, anchors, log_sum_exp
+from gemel.learn.losses.crowd import log_sum_exp, one_and_crowd
+from gemel.learn.losses.rowwise import Rowwise
 from gemel.learn.losses.whole import Whole
 from gemel.learn.relation import Block
 
@@ -37,8 +39,8 @@ class Lifted(Rowwise):
         self.temperature = temperature
 
     def cost(self, apart: Float[Tensor, "b m"], block: Block, whole: Whole) -> Term:
-        counting = anchors(block)
-        scaled = apart / self.temperature
-        far = log_sum_exp(scaled, block.same)
-        near = log_sum_exp(self.margin / self.temperature - scaled, block.different)
-        return Term(self.temperature * (far + near)[counting].relu().sum(), int(counting.count_nonzero()))
+        logits, slope = (self.margin - apart.detach()) / self.temperature, -1 / self.temperature
+        positives, crowd = one_and_crowd(apart, block.positives, block.different, logits=logits, slope=slope)
+        far = log_sum_exp(positives / self.temperature, block.positives[0], len(apart))
+        counting = (far > -torch.inf) & (crowd > -torch.inf)
+        return Term(self.temperature * (far + crowd)[counting].relu().sum(), int(counting.count_nonzero()))

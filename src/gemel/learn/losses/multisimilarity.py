@@ -10,7 +10,8 @@ from torch.nn.functional import softplus
 
 from gemel.learn.distances import Distance
 from gemel.learn.losses.base import Term
-from gemel.learn.losses.rowwise import Rowwise, log_sum_exp
+from gemel.learn.losses.crowd import log_sum_exp, one_and_crowd
+from gemel.learn.losses.rowwise import Rowwise
 from gemel.learn.losses.whole import Whole
 from gemel.learn.relation import Block
 
@@ -42,14 +43,17 @@ class MultiSimilarity(Rowwise):
         self.alpha, self.beta, self.base, self.epsilon = alpha, beta, base, epsilon
 
     def cost(self, apart: Float[Tensor, "b m"], block: Block, whole: Whole) -> Term:
-        fixed = apart.detach()
-        farthest = fixed.masked_fill(~block.same, -torch.inf).amax(1, keepdim=True)
-        nearest = fixed.masked_fill(~block.different, torch.inf).amin(1, keepdim=True)
-        positive = block.same & (fixed > nearest - self.epsilon)
-        negative = block.different & (fixed < farthest + self.epsilon)
-        beyond = apart - (1 - self.base)
-        pull = log_sum_exp(self.alpha * beyond, positive)
-        push = log_sum_exp(-self.beta * beyond, negative)
-        anchors = positive.any(1)
-        each = softplus(pull[anchors]) / self.alpha + softplus(push[anchors]) / self.beta
+        fixed, (anchor, column) = apart.detach(), block.positives
+        far = fixed[anchor, column]
+        farthest = fixed.new_full((len(fixed),), -torch.inf).scatter_reduce(0, anchor, far, "amax")
+        nearest = fixed.masked_fill(~block.different, torch.inf).amin(1)
+        hard = far > nearest[anchor] - self.epsilon
+        anchor, column = anchor[hard], column[hard]
+        negative = block.different & (fixed < farthest[:, None] + self.epsilon)
+        middle = 1 - self.base
+        logits = (fixed - middle).mul_(-self.beta)
+        positives, crowd = one_and_crowd(apart, (anchor, column), negative, logits=logits, slope=-self.beta)
+        pull = log_sum_exp(self.alpha * (positives - middle), anchor, len(apart))
+        anchors = pull > -torch.inf
+        each = softplus(pull[anchors]) / self.alpha + softplus(crowd[anchors]) / self.beta
         return Term(each.sum(), int(anchors.count_nonzero()))

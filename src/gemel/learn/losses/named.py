@@ -91,7 +91,7 @@ def build(recipe: Recipe, identities: Int[Tensor, " c"] | None = None) -> Loss:
         loss = Memory(loss, size=chosen["memory"], dim=chosen["dim"])
     if not chosen.get("plus"):
         return loss
-    weights = _weights(chosen["plus"])
+    weights = weights_of(chosen["plus"])
     own = {name: value for name, value in given.items() if name not in ("temperature", "margin")}
     others = [_nested(_named(name, own), chosen) for name in weights]
     return WeightedSum([loss, *others], [1.0, *weights.values()])
@@ -117,10 +117,15 @@ def _nested(loss: Loss, chosen: dict[str, Any]) -> Loss:
     return Matryoshka(loss, prefixes=sorted(prefixes | {chosen["dim"]}))
 
 
-def _weights(plus: str) -> dict[str, float]:
-    """The weight of each loss."""
+def weights_of(plus: str | None) -> dict[str, float]:
+    """The weight of each further loss."""
+    if not plus:
+        return {}
     try:
         pairs = [word.split(":") for word in plus.split(",")]
-        return {name.strip(): float(weight) for name, weight in pairs}
+        weights = {name.strip(): float(weight) for name, weight in pairs}
     except ValueError:
         raise RecipeError(f"plus = {plus!r} must be losses with weights, like 'vicreg:0.1,bce:1'.") from None
+    for name in weights.keys() - NAMED.keys():
+        raise RecipeError(f"plus = {plus!r}: there is no loss {name!r}; choose from {', '.join(NAMED)}.")
+    return weights

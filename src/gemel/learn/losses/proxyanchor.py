@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import torch
 from torch import Tensor
 from torch.nn.functional import softplus
 
 from gemel.learn.distances import Distance
 from gemel.learn.losses.base import Term
+from gemel.learn.losses.crowd import log_sum_exp, one_and_crowd
 from gemel.learn.losses.proxies import Proxies
-from gemel.learn.losses.rowwise import log_sum_exp
 from gemel.learn.losses.whole import Whole
 from gemel.learn.relation import Block, Relation
 
@@ -50,10 +51,10 @@ class ProxyAnchor(Proxies):
         return super().forward(proxies, rows, Relation(side, relation.rows))
 
     def cost(self, apart: Float[Tensor, "b m"], block: Block, whole: Whole) -> Term:
-        present = block.same.any(1)
-        pull = self.alpha * (apart - (1 - self.margin))
-        push = self.alpha * (1 + self.margin - apart)
-        near = softplus(log_sum_exp(pull, block.same))
-        far = softplus(log_sum_exp(push, block.different))
+        logits = (apart.detach() - (1 + self.margin)).mul_(-self.alpha)
+        own, crowd = one_and_crowd(apart, block.positives, block.different, logits=logits, slope=-self.alpha)
+        pull = log_sum_exp(self.alpha * (own - (1 - self.margin)), block.positives[0], len(apart))
+        present = pull > -torch.inf
+        near, far = softplus(pull), softplus(crowd)
         share = whole.positive / len(whole.relation.rows)
         return Term(near[present].sum() + share * far.sum(), int(present.count_nonzero()))

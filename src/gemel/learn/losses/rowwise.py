@@ -16,7 +16,7 @@ from gemel.learn.losses.whole import Whole
 from gemel.learn.relation import Block, Relation
 
 if TYPE_CHECKING:
-    from jaxtyping import Bool, Float
+    from jaxtyping import Float
 
 
 class Rowwise(Loss):
@@ -37,6 +37,10 @@ class Rowwise(Loss):
             whole: what is known of the whole batch.
         """
         raise NotImplementedError
+
+    def between(self, rows: Float[Tensor, "b d"], cols: Float[Tensor, "m d"], block: Block, whole: Whole) -> Term:
+        """The same from embeddings that are ready for `distance.apart`."""
+        return self.cost(self.distance.apart(rows, cols), block, whole)
 
     def learned(self) -> list[Tensor]:
         """The parameters that `cost` uses."""
@@ -66,7 +70,7 @@ class _ByBlocks(torch.autograd.Function):
             cols = b.detach().requires_grad_(b.requires_grad)
             for rows in whole.blocks:
                 own = cols if a is b and len(whole.blocks) == 1 else a.detach()[rows].requires_grad_(a.requires_grad)
-                part = loss.cost(loss.distance.apart(own, cols), whole.relation.block(rows), whole)
+                part = loss.between(own, cols, whole.relation.block(rows), whole)
                 total += part.value.detach()
                 counts.append(part.counted)
                 reached = [(cols, slopes[1]), *zip(weights, slopes[2:], strict=True)]
@@ -89,13 +93,3 @@ def _add_gradients(total: Tensor, reached: list[tuple[Tensor, Tensor]]) -> None:
     for (_, slope), gradient in zip(reached, found, strict=True):
         if gradient is not None:
             slope += gradient
-
-
-def anchors(block: Block) -> Bool[Tensor, " b"]:
-    """Rows that something is the same as, and something different from."""
-    return block.same.any(1) & block.different.any(1)
-
-
-def log_sum_exp(x: Float[Tensor, "b m"], chosen: Bool[Tensor, "b m"]) -> Float[Tensor, " b"]:
-    """log of the sum of exp(x) over the chosen columns of each row; -infinity where none is chosen."""
-    return x.masked_fill(~chosen, -torch.inf).logsumexp(1)

@@ -5,11 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from torch import Tensor
+from torch.nn.functional import softplus
 
 from gemel.learn.distances import Distance
 from gemel.learn.losses.base import Term
+from gemel.learn.losses.crowd import one_and_crowd
 from gemel.learn.losses.proxies import Proxies
-from gemel.learn.losses.rowwise import log_sum_exp
 from gemel.learn.losses.whole import Whole
 from gemel.learn.relation import Block, Relation
 
@@ -50,9 +51,8 @@ class Softmax(Proxies):
         return apart
 
     def cost(self, apart: Float[Tensor, "b m"], block: Block, whole: Whole) -> Term:
-        anchor, own = block.same.nonzero(as_tuple=True)
-        near = self.handicap(apart[anchor, own])
-        known = (block.same | block.different)[anchor]
-        handicapped = apart[anchor].scatter(1, own[:, None], near[:, None])
-        everyone = log_sum_exp(handicapped / -self.temperature, known)
-        return Term((everyone + near / self.temperature).sum(), len(anchor))
+        logits, slope = apart.detach() / -self.temperature, -1 / self.temperature
+        own, others = one_and_crowd(apart, block.positives, None, logits=logits, slope=slope)
+        anchor = block.positives[0]
+        each = softplus(others[anchor] + self.handicap(own) / self.temperature)
+        return Term(each.sum(), len(anchor))

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import torch
 from torch import Tensor
 
 from gemel.learn.distances import Distance
 from gemel.learn.losses.base import Term
-from gemel.learn.losses.rowwise import Rowwise, anchors, log_sum_exp
+from gemel.learn.losses.crowd import one_and_crowd, total
+from gemel.learn.losses.rowwise import Rowwise
 from gemel.learn.losses.whole import Whole
 from gemel.learn.relation import Block
 
@@ -34,8 +36,10 @@ class SupCon(Rowwise):
         self.temperature = temperature
 
     def cost(self, apart: Float[Tensor, "b m"], block: Block, whole: Whole) -> Term:
-        logits = apart / -self.temperature
-        counting = anchors(block)
-        everyone = log_sum_exp(logits, block.same | block.different)
-        near = (logits * block.same).sum(1) / block.same.sum(1).clamp(min=1)
-        return Term((everyone - near)[counting].sum(), int(counting.count_nonzero()))
+        logits, slope = apart.detach() / -self.temperature, -1 / self.temperature
+        known, anchor = block.same | block.different, block.positives[0]
+        near, everyone = one_and_crowd(apart, block.positives, known, logits=logits, slope=slope)
+        positives = torch.bincount(anchor, minlength=len(apart))
+        counting = (positives > 0) & (known.sum(1) > positives)
+        mean = total(near, anchor, len(apart)) / positives.clamp(min=1)
+        return Term((everyone + mean / self.temperature)[counting].sum(), int(counting.count_nonzero()))

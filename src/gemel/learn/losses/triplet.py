@@ -53,10 +53,18 @@ class Triplet(Rowwise):
         self.soft = soft
 
     def cost(self, apart: Float[Tensor, "b m"], block: Block, whole: Whole) -> Term:
+        return self._all_soft(apart, block) if self.soft else self._all(apart, block)
+
+    def between(self, rows: Float[Tensor, "b d"], cols: Float[Tensor, "m d"], block: Block, whole: Whole) -> Term:
+        """All triplets from all distances; of a few chosen ones, only these distances have a way back."""
         if self.miner == "all":
-            return self._all_soft(apart, block) if self.soft else self._all(apart, block)
-        chosen = self._chosen(apart.detach(), block, whole.dim)
-        gap = apart[chosen.anchor, chosen.positive] - apart[chosen.anchor, chosen.negative]
+            return super().between(rows, cols, block, whole)
+        with torch.no_grad():
+            chosen = self._chosen(self.distance.apart(rows, cols), block, whole.dim)
+        anchor = rows.index_select(0, chosen.anchor)
+        near = self.distance.beside(anchor, cols.index_select(0, chosen.positive))
+        far = self.distance.beside(anchor, cols.index_select(0, chosen.negative))
+        gap = near - far
         cost = self.margin * softplus(gap / self.margin) if self.soft else (gap + self.margin).relu()
         return Term(cost.sum(), len(chosen))
 

@@ -7,8 +7,8 @@ from functools import cached_property
 
 from gemel.learn.relation import Block, Relation
 
-BLOCK = 1 << 19
-"""About how many distances are looked at together on a CPU: few enough for its cache."""
+BLOCK = 1 << 21
+"""About how many distances are looked at together on a CPU: few enough for its last cache."""
 BLOCK_ON_GPU = 1 << 26
 FEWEST_ROWS = 64
 """A block has at least so many rows, for matrix products of fewer are slow."""

@@ -5,6 +5,8 @@ Decides between the kinds of batches; each kind is planned in a file of its own.
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import torch
 
@@ -12,6 +14,7 @@ from gemel.errors import RecipeError
 from gemel.items import UNKNOWN, ImageModality
 from gemel.learn.augment import Augment
 from gemel.learn.batches import IdentityBatches, ViewBatches, WithUnlabelled
+from gemel.learn.confused_batches import ConfusedBatches
 from gemel.learn.losses import Knows
 from gemel.learn.pair_batches import PairBatches, TripletBatches, WithPairs
 from gemel.learn.plan import Batches
@@ -63,16 +66,19 @@ def _of_identities(data: TrainingSet, recipe: Recipe) -> Batches:
     if recipe.rotations:
         refuse_turns(data.modality)
     variants = TURNS if recipe.rotations else 1
-    batches: Batches = IdentityBatches(
-        data.identity,
-        identities=recipe.identities,
-        items=recipe.items,
-        variants=variants,
-        group=data.group if recipe.groups else None,
-        groups=recipe.groups,
-        impostor_of=data.impostor_of if (data.impostor_of != UNKNOWN).any() else None,
-        seed=recipe.seed,
-    )
+    how: dict[str, Any] = {
+        "identities": recipe.identities,
+        "items": recipe.items,
+        "variants": variants,
+        "impostor_of": data.impostor_of if (data.impostor_of != UNKNOWN).any() else None,
+        "seed": recipe.seed,
+    }
+    batches: Batches
+    if recipe.confused:
+        batches = ConfusedBatches(data.identity, share=recipe.confused, **how)
+    else:
+        group = data.group if recipe.groups else None
+        batches = IdentityBatches(data.identity, group=group, groups=recipe.groups, **how)
     if recipe.unlabelled:
         _refuse_equal_views(data, recipe)
         batches = WithUnlabelled(batches, data.unlabelled, count=recipe.unlabelled, variants=variants, seed=recipe.seed)

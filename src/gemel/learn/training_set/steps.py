@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -12,7 +12,9 @@ from torch import Tensor
 
 from gemel.items import UNKNOWN
 from gemel.learn.augment import Augment, turned
+from gemel.learn.confused_batches import confused_in
 from gemel.learn.plan import Batches, BatchPlan
+from gemel.learn.processes import Processes
 from gemel.learn.relation import Relation, Side, SparsePairs
 from gemel.learn.training_set.known import TrainingSet
 from gemel.recipe import Recipe
@@ -26,11 +28,19 @@ TURNS = 4
 
 @dataclass(frozen=True)
 class Batch:
-    """What one training step sees: encoder inputs, the plan they came from, and what is known of their pairs."""
+    """What one training step sees.
+
+    Attributes:
+        inputs: of the encoder, for this process's share of the batch.
+        relation: what is known of the pairs of the whole batch.
+        plan: the rows of the whole batch.
+        own: which of them this process encodes.
+    """
 
     inputs: dict[str, Tensor]
     relation: Relation
     plan: BatchPlan
+    own: slice
 
 
 class Steps:
@@ -41,10 +51,20 @@ class Steps:
         batches: which of them meet.
         augment: distortions, applied to images on the device.
         total: number of steps of the whole run.
+        processes: which share of every batch is prepared here.
     """
 
-    def __init__(self, data: TrainingSet, batches: Batches, augment: Augment, total: int, seed: int) -> None:
+    def __init__(
+        self,
+        data: TrainingSet,
+        batches: Batches,
+        augment: Augment,
+        total: int,
+        seed: int,
+        processes: Processes = Processes(),  # noqa: B008
+    ) -> None:
         self.data, self.batches, self.augment, self.total = data, batches, augment, total
+        self.processes, self.confused = processes, confused_in(batches)
         self._seed, self._next = seed, 0
         self._ids = np.unique(data.content, return_inverse=True)[1]
         self._identity, self._impostor_of = (_or_none(codes) for codes in (data.identity, data.impostor_of))
@@ -52,24 +72,31 @@ class Steps:
     def __len__(self) -> int:
         return self.total
 
+    @property
+    def next(self) -> int:
+        """The step that is planned next."""
+        return self._next
+
     def __iter__(self) -> Iterator[Batch]:
         while self._next < self.total:
             step = self._next
             self._next += 1
             yield self.batch(step)
 
-    def state_dict(self) -> dict[str, int]:
-        return {"next": self._next}
+    def state_dict(self) -> dict[str, Any]:
+        return {"next": self._next, "confused": None if self.confused is None else self.confused.state_dict()}
 
-    def load_state_dict(self, state: dict[str, int]) -> None:
+    def load_state_dict(self, state: dict[str, Any]) -> None:
         self._next = state["next"]
+        if self.confused is not None:
+            self.confused.load_state_dict(state["confused"])
 
     def batch(self, step: int) -> Batch:
         """The batch of a step, on the CPU and not yet distorted."""
         plan = self.batches.plan(step)
-        rng = np.random.default_rng((self._seed, 3, step))
-        inputs = self.data.prepared(plan.item, rng)
-        return Batch(inputs, self._relation(plan), plan)
+        own = plan.own(self.processes.rank, self.processes.count)
+        rng = np.random.default_rng((self._seed, 3, step, own.start))
+        return Batch(self.data.prepared(plan.item[own], rng), self._relation(plan), plan, own)
 
     def _relation(self, plan: BatchPlan) -> Relation:
         side = Side(
@@ -88,8 +115,8 @@ class Steps:
         """The batch's inputs after quarter turns and augmentation, on whatever device they are on."""
         if "image" not in batch.inputs:
             return batch.inputs
-        images = turned(batch.inputs["image"], torch.from_numpy(batch.plan.variant))
-        return {**batch.inputs, "image": self.augment(images, batch.plan.seed)}
+        images = turned(batch.inputs["image"], torch.from_numpy(batch.plan.variant[batch.own]))
+        return {**batch.inputs, "image": self.augment(images, batch.plan.seed, batch.own, len(batch.plan))}
 
 
 def _or_none(codes: Int[np.ndarray, " n"]) -> Int[np.ndarray, " n"] | None:
