@@ -48,6 +48,7 @@ class Row:
         loss: gemel's name, with the distance and what else it takes.
         peer: makes what the peer calls the same, as a function of embeddings and labels; None: it has no such loss.
         triples: whether the peer lists every triplet; `cubes`, whether it holds every positive × every negative pair.
+        each: items of an identity.
     """
 
     loss: str
@@ -56,6 +57,7 @@ class Row:
     peer: Callable[[], Callable[[Tensor, Tensor], Tensor]] | None = None
     triples: bool = False
     cubes: bool = False
+    each: int = EACH
 
 
 def cosine() -> object:
@@ -109,7 +111,7 @@ ROWS = [
     Row("bce", "cosine", {}),
     Row("sigmoid", "cosine", {}),
     Row("decoupled", "cosine", {}),
-    Row("npair", "cosine", {}, lambda: peer.NPairsLoss()),
+    Row("npair", "cosine", {}, lambda: peer.NPairsLoss(), each=2),  # the peer takes two of each, and no more
     Row("multiplenegatives", "cosine", {}),
     Row("softmax", "cosine", {}, lambda: peer.NormalizedSoftmaxLoss(10_000, DIM)),
     Row("cosface", "cosine", {}, lambda: peer.CosFaceLoss(10_000, DIM)),
@@ -118,10 +120,10 @@ ROWS = [
 ]
 
 
-def batch(size: int, device: str) -> tuple[Tensor, Tensor, Relation]:
+def batch(size: int, device: str, each: int = EACH) -> tuple[Tensor, Tensor, Relation]:
     """Embeddings, labels and what is known of them."""
     x = torch.nn.functional.normalize(torch.randn(size, DIM, generator=torch.Generator().manual_seed(0)))
-    labels = torch.arange(size) // EACH
+    labels = torch.arange(size) // each
     side = Side(torch.arange(size), torch.zeros(size, dtype=torch.long), labels)
     return x.to(device).requires_grad_(), labels.to(device), Relation.within(side).to(torch.device(device))
 
@@ -164,13 +166,13 @@ def peer_bytes(row: Row, size: int) -> float:
 
 
 def table(size: int, only: list[str], peer_gb: float, device: str) -> None:
-    x, labels, relation = batch(size, device)
-    least = floor(x)
+    least = floor(batch(size, device)[0])
     print(f"\nbatch {size}, {DIM}-d, floor {1000 * least:.1f} ms", flush=True)
     print(f"{'loss':<30}{'gemel ms':>10}{'× floor':>9}{'peer ms':>11}{'ratio':>9}")
     for row in ROWS:
         if only and row.loss not in only:
             continue
+        x, labels, relation = batch(size, device, row.each)
         loss = gemel_loss(row, device)
         own = seconds(lambda loss=loss: loss(x, x, relation).value, x)
         name = " ".join([row.loss, *map(str, row.choices.values()), row.kernel])

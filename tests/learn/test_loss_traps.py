@@ -8,12 +8,12 @@ import pytest
 import torch
 from torch import Tensor
 
-from gemel.learn.distances import distance
+from gemel.learn.distances import Distance, distance
 from gemel.learn.losses import Knows, Loss, Term, build
 from gemel.learn.losses.graded import Graded
 from gemel.learn.losses.rowwise import Rowwise
 from gemel.learn.losses.whole import Whole
-from gemel.learn.relation import UNKNOWN, Block, Relation, Side
+from gemel.learn.relation import UNKNOWN, Relation, Side
 from gemel.recipe import CHOICES, Facts, Recipe, choose
 from tests.learn.loss_oracles import (
     BALANCED,
@@ -31,23 +31,54 @@ from tests.learn.loss_oracles import (
 )
 
 
-class Spy:
-    """Keeps what a loss asks of each pair: the gradient on the distances that its cost is computed from."""
+class Spy(Distance):
+    """Stands in for a loss's distance, and keeps what the loss asks of each pair: the gradient on their distances."""
 
     def __init__(self, loss: Rowwise, monkeypatch: pytest.MonkeyPatch) -> None:
-        self.pull = self.push = 0.0
-        self.gradient = torch.zeros(0)
-        self._cost = loss.cost
-        monkeypatch.setattr(loss, "cost", self.cost)
+        self.name, self.gradient = loss.distance.name, torch.zeros(0)
+        self.same = self.different = torch.zeros(0, dtype=torch.bool)
+        self._between, self._distance = loss.between, loss.distance
+        monkeypatch.setattr(loss, "between", self.between)
+        monkeypatch.setattr(loss, "distance", self)
 
-    def cost(self, apart: Tensor, block: Block, whole: Whole) -> Term:
+    @property
+    def pull(self) -> float:
+        return self.gradient[self.same].sum().item()
+
+    @property
+    def push(self) -> float:
+        return self.gradient[self.different].sum().item()
+
+    def between(self, own: Tensor, cols: Tensor, rows: slice, whole: Whole) -> Term:
+        block = whole.relation.block(rows)
+        self.same, self.different, self._own, self._cols = block.same, block.different, own.detach(), cols.detach()
+        self.gradient = torch.zeros(len(own), len(cols), dtype=own.dtype)
+        return self._between(own, cols, rows, whole)
+
+    def ready(self, a: Tensor, b: Tensor) -> tuple[Tensor, Tensor]:
+        return self._distance.ready(a, b)
+
+    def chord(self, apart: Tensor) -> Tensor:
+        return self._distance.chord(apart)
+
+    def apart(self, a: Tensor, b: Tensor) -> Tensor:
+        rows, cols = torch.meshgrid(torch.arange(len(a)), torch.arange(len(b)), indexing="ij")
+        return self._watched(self._distance.apart(a, b), rows, cols)
+
+    def beside(self, a: Tensor, b: Tensor) -> Tensor:
+        return self._watched(self._distance.beside(a, b), place(a, self._own), place(b, self._cols))
+
+    def _watched(self, apart: Tensor, rows: Tensor, cols: Tensor) -> Tensor:
         def keep(gradient: Tensor) -> None:
-            self.gradient = gradient
-            self.pull += gradient[block.same].sum().item()
-            self.push += gradient[block.different].sum().item()
+            self.gradient.index_put_((rows, cols), gradient, accumulate=True)
 
         apart.register_hook(keep)
-        return self._cost(apart, block, whole)
+        return apart
+
+
+def place(some: Tensor, among: Tensor) -> Tensor:
+    """Which row each of some rows is."""
+    return (some.detach()[:, None] == among).all(2).int().argmax(1)
 
 
 def untrained(n: int, dim: int) -> Tensor:

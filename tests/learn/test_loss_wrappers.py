@@ -367,7 +367,7 @@ def test_a_recipe_names_what_is_put_around_its_loss() -> None:
     [
         ({"prefixes": "2;4"}, "like '64,128'"),
         ({"plus": "vicreg"}, "like 'vicreg:0.1,bce:1'"),
-        ({"plus": "magic:1"}, "There is no loss 'magic'"),
+        ({"plus": "magic:1"}, "there is no loss 'magic'"),
     ],
 )
 def test_wishes_that_are_none_are_refused(wish: dict[str, str], words: str) -> None:

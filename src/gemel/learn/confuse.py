@@ -1,4 +1,4 @@
-"""Between two looks at the held-out pairs: which identities does the network confuse? They meet in batches from then on.
+"""Which identities does the network confuse by now? Between two looks at the held-out pairs, batches are told.
 
 Embeds a few items of every identity, finds each identity's nearest others, and tells the batches.
 """

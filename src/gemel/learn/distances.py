@@ -7,10 +7,11 @@ identical rows and for zero vectors.
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
+from torch.nn.functional import threshold
 
 from gemel import distances
 from gemel.errors import RecipeError
@@ -73,7 +74,7 @@ def unit(x: Float[Tensor, "n d"]) -> Float[Tensor, "n d"]:
     """Every row at length 1; a zero row stays zero, with gradient 0."""
     x = wide(x)
     length = torch.linalg.vector_norm(x, dim=1, keepdim=True)
-    return x / length.masked_fill(length == 0, torch.inf)
+    return x * length.masked_fill(length == 0, torch.inf).reciprocal()
 
 
 class Euclidean(Distance):
@@ -93,7 +94,26 @@ class Euclidean(Distance):
 
     def apart(self, a: Float[Tensor, "n d"], b: Float[Tensor, "m d"]) -> Float[Tensor, "n m"]:
         with torch.autocast(a.device.type, enabled=False):
-            return torch.cdist(a, b, p=2, compute_mode="use_mm_for_euclid_dist")
+            return _Straight.apply(a, b)  # type: ignore[no-untyped-call]
+
+
+class _Straight(torch.autograd.Function):
+    """All straight lines between two sets of points by one matrix product; `torch.cdist` in fewer passes."""
+
+    @staticmethod
+    def forward(ctx: Any, a: Float[Tensor, "n d"], b: Float[Tensor, "m d"]) -> Float[Tensor, "n m"]:
+        square = torch.addmm(b.square().sum(1), a, b.T, alpha=-2)
+        apart = square.add_(a.square().sum(1, keepdim=True)).clamp_(min=0).sqrt_()
+        ctx.save_for_backward(a, b, apart)
+        return apart
+
+    @staticmethod
+    def backward(ctx: Any, above: Float[Tensor, "n m"]) -> tuple[Tensor, Tensor]:
+        a, b, apart = ctx.saved_tensors
+        slope = above / threshold(apart, 0.0, torch.inf)  # at distance 0 there is no direction
+        left = a * slope.sum(1, keepdim=True) - slope @ b
+        right = b * slope.sum(0)[:, None] - slope.T @ a
+        return left, right
 
 
 class Manhattan(Distance):

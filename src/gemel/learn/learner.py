@@ -18,8 +18,8 @@ from torch import Tensor
 from torch.optim.swa_utils import AveragedModel
 from torch.utils.data import DataLoader
 
-from gemel.learn.encoders import Encoder
 from gemel.learn.chunks import in_chunks
+from gemel.learn.encoders import Encoder
 from gemel.learn.gather import gather
 from gemel.learn.held_out import BATCH, HeldOut
 from gemel.learn.losses import Loss, Term

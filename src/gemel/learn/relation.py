@@ -228,7 +228,7 @@ def _placed(chosen: Int[Tensor, " a"], size: int) -> Int[Tensor, " n"]:
 
 def _identities(rows: Side, cols: Side, *, complete: bool) -> tuple[Tensor, Tensor]:
     """Same and different by identity; an impostor has none of its own."""
-    left, right = _own(rows)[:, None], _own(cols)
+    left, right = own_identity(rows)[:, None], own_identity(cols)
     equal = left == right
     if complete:
         return equal, ~equal
@@ -236,7 +236,8 @@ def _identities(rows: Side, cols: Side, *, complete: bool) -> tuple[Tensor, Tens
     return known & equal, known & ~equal
 
 
-def _own(side: Side) -> Tensor:
+def own_identity(side: Side) -> Tensor:
+    """Codes of identities; UNKNOWN for an impostor."""
     if side.identity is None:
         return torch.full_like(side.ids, UNKNOWN)
     if side.impostor_of is None:
@@ -247,9 +248,9 @@ def _own(side: Side) -> Tensor:
 def _impostors(rows: Side, cols: Side, different: Tensor) -> Tensor:
     """An impostor is different from the identity it pretends to be, in either direction."""
     if rows.impostor_of is not None:
-        different |= (rows.impostor_of[:, None] == _own(cols)) & (rows.impostor_of != UNKNOWN)[:, None]
+        different |= (rows.impostor_of[:, None] == own_identity(cols)) & (rows.impostor_of != UNKNOWN)[:, None]
     if cols.impostor_of is not None:
-        different |= (_own(rows)[:, None] == cols.impostor_of) & (cols.impostor_of != UNKNOWN)
+        different |= (own_identity(rows)[:, None] == cols.impostor_of) & (cols.impostor_of != UNKNOWN)
     return different
 
 

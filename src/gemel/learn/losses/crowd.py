@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
-from torch.nn.functional import threshold_
+from torch.nn.functional import threshold
 
 if TYPE_CHECKING:
     from jaxtyping import Bool, Float, Int
@@ -38,7 +38,7 @@ def one_and_crowd(
         logits: a function of the detached distances; a new array, for it is overwritten.
         slope: its derivative.
     """
-    return _OneAndCrowd.apply(apart, positives, crowd, logits, slope)  # type: ignore[no-untyped-call, no-any-return]
+    return _OneAndCrowd.apply(apart, positives, crowd, logits, slope)  # type: ignore[no-untyped-call]
 
 
 class _OneAndCrowd(torch.autograd.Function):
@@ -57,7 +57,7 @@ class _OneAndCrowd(torch.autograd.Function):
             logits.masked_fill_(~crowd, -torch.inf)
         top = logits.amax(1, keepdim=True) if logits.shape[1] else logits.new_full((len(logits), 1), -torch.inf)
         weight = logits.sub_(top.masked_fill(top == -torch.inf, 0)).clamp_(min=FAINT).exp_()
-        threshold_(weight, 2e-38, 0.0)
+        threshold(weight, 2e-38, 0.0, inplace=True)
         total = weight.sum(1, keepdim=True)
         ctx.weight, ctx.total, ctx.slope, ctx.positives = weight, total, slope, positives
         return apart[positives], (top + total.log()).squeeze(1)

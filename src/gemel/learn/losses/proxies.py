@@ -8,10 +8,10 @@ import torch
 from torch import Tensor, nn
 
 from gemel.errors import RecipeError
-from gemel.learn.distances import Distance, unit
+from gemel.learn.distances import Distance, unit, wide
 from gemel.learn.losses.base import Knows
 from gemel.learn.losses.rowwise import Rowwise
-from gemel.learn.relation import Relation, Side
+from gemel.learn.relation import Relation, Side, own_identity
 
 if TYPE_CHECKING:
     from jaxtyping import Float, Int
@@ -52,7 +52,18 @@ class Proxies(Rowwise):
         codes = self.codes
         chosen = self._chosen(relation.rows)
         ids = -1 - torch.arange(len(chosen), device=chosen.device)
-        return unit(self.proxies[chosen, :dim]), Side(ids, torch.zeros_like(ids), codes[chosen])
+        proxies = self.proxies if len(chosen) == len(codes) else self.proxies[chosen]
+        proxies = proxies[:, :dim]
+        proxies = wide(proxies) if self.distance.name == "cosine" else unit(proxies)  # cosine makes them so itself
+        return proxies, Side(ids, torch.zeros_like(ids), codes[chosen])
+
+    def own(self, relation: Relation, rows: slice) -> tuple[Int[Tensor, " p"], Int[Tensor, " p"]]:
+        """Which of some rows have a proxy among the columns, and which column that is."""
+        identity, codes = own_identity(relation.rows[rows]), relation.cols.identity
+        assert codes is not None
+        place = torch.searchsorted(codes, identity).clamp(max=len(codes) - 1)
+        anchor = (codes[place] == identity).nonzero().squeeze(1)
+        return anchor, place[anchor]
 
     def _chosen(self, side: Side) -> Int[Tensor, " p"]:
         """Positions of the proxies that take part, in ascending order."""

@@ -38,9 +38,9 @@ class Rowwise(Loss):
         """
         raise NotImplementedError
 
-    def between(self, rows: Float[Tensor, "b d"], cols: Float[Tensor, "m d"], block: Block, whole: Whole) -> Term:
-        """The same from embeddings that are ready for `distance.apart`."""
-        return self.cost(self.distance.apart(rows, cols), block, whole)
+    def between(self, own: Float[Tensor, "b d"], cols: Float[Tensor, "m d"], rows: slice, whole: Whole) -> Term:
+        """The same from embeddings that are ready for `distance.apart`, and which rows of the batch they are."""
+        return self.cost(self.distance.apart(own, cols), whole.relation.block(rows), whole)
 
     def learned(self) -> list[Tensor]:
         """The parameters that `cost` uses."""
@@ -70,7 +70,7 @@ class _ByBlocks(torch.autograd.Function):
             cols = b.detach().requires_grad_(b.requires_grad)
             for rows in whole.blocks:
                 own = cols if a is b and len(whole.blocks) == 1 else a.detach()[rows].requires_grad_(a.requires_grad)
-                part = loss.between(own, cols, whole.relation.block(rows), whole)
+                part = loss.between(own, cols, rows, whole)
                 total += part.value.detach()
                 counts.append(part.counted)
                 reached = [(cols, slopes[1]), *zip(weights, slopes[2:], strict=True)]

@@ -12,7 +12,7 @@ from gemel.learn.losses.base import Term
 from gemel.learn.losses.crowd import one_and_crowd
 from gemel.learn.losses.proxies import Proxies
 from gemel.learn.losses.whole import Whole
-from gemel.learn.relation import Block, Relation
+from gemel.learn.relation import Relation
 
 if TYPE_CHECKING:
     from jaxtyping import Float, Int
@@ -50,9 +50,10 @@ class Softmax(Proxies):
         """What the distance to an item's own proxy counts as: as it is."""
         return apart
 
-    def cost(self, apart: Float[Tensor, "b m"], block: Block, whole: Whole) -> Term:
+    def between(self, own: Float[Tensor, "b d"], cols: Float[Tensor, "m d"], rows: slice, whole: Whole) -> Term:
+        """Every item whose identity is known has one positive, and all other proxies are its negatives."""
+        apart, positives = self.distance.apart(own, cols), self.own(whole.relation, rows)
         logits, slope = apart.detach() / -self.temperature, -1 / self.temperature
-        own, others = one_and_crowd(apart, block.positives, None, logits=logits, slope=slope)
-        anchor = block.positives[0]
-        each = softplus(others[anchor] + self.handicap(own) / self.temperature)
-        return Term(each.sum(), len(anchor))
+        near, others = one_and_crowd(apart, positives, None, logits=logits, slope=slope)
+        each = softplus(others[positives[0]] + self.handicap(near) / self.temperature)
+        return Term(each.sum(), len(each))

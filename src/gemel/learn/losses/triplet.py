@@ -55,15 +55,18 @@ class Triplet(Rowwise):
     def cost(self, apart: Float[Tensor, "b m"], block: Block, whole: Whole) -> Term:
         return self._all_soft(apart, block) if self.soft else self._all(apart, block)
 
-    def between(self, rows: Float[Tensor, "b d"], cols: Float[Tensor, "m d"], block: Block, whole: Whole) -> Term:
+    def between(self, own: Float[Tensor, "b d"], cols: Float[Tensor, "m d"], rows: slice, whole: Whole) -> Term:
         """All triplets from all distances; of a few chosen ones, only these distances have a way back."""
         if self.miner == "all":
-            return super().between(rows, cols, block, whole)
-        with torch.no_grad():
-            chosen = self._chosen(self.distance.apart(rows, cols), block, whole.dim)
-        anchor = rows.index_select(0, chosen.anchor)
-        near = self.distance.beside(anchor, cols.index_select(0, chosen.positive))
-        far = self.distance.beside(anchor, cols.index_select(0, chosen.negative))
+            return super().between(own, cols, rows, whole)
+        apart = self.distance.apart(own, cols)
+        chosen = self._chosen(apart.detach(), whole.relation.block(rows), whole.dim)
+        if len(chosen) * whole.dim <= 2 * apart.numel():
+            anchor = own.index_select(0, chosen.anchor)
+            near = self.distance.beside(anchor, cols.index_select(0, chosen.positive))
+            far = self.distance.beside(anchor, cols.index_select(0, chosen.negative))
+        else:
+            near, far = apart[chosen.anchor, chosen.positive], apart[chosen.anchor, chosen.negative]
         gap = near - far
         cost = self.margin * softplus(gap / self.margin) if self.soft else (gap + self.margin).relu()
         return Term(cost.sum(), len(chosen))

@@ -1,0 +1,119 @@
+"""Choices that reach beyond one batch in one process: chunks, memory, further losses, confused identities, torchrun."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import safetensors.torch
+import torch
+from PIL import Image
+
+import gemel
+from gemel.errors import RecipeError
+from gemel.learn.confuse import few_of_each
+from gemel.learn.losses import Matryoshka, Memory, WeightedSum
+from gemel.learn.outset import outset
+from gemel.learn.train import fit
+from gemel.recipe import Recipe
+from tests.learn.patterns import QUICK, collection, patterns
+from tests.learn.test_train import StopAt, assert_equal, weights_of
+
+GROUP = QUICK.but(norm="group")
+
+
+def trained(recipe: Recipe, folder: Path) -> dict[str, torch.Tensor]:
+    begun = outset(collection(), recipe)
+    fit(begun, folder, progress=False)
+    return weights_of(begun)
+
+
+def test_chunks_train_the_same_model(tmp_path: Path) -> None:
+    whole = trained(GROUP.but(steps=5), tmp_path / "whole")
+    chunks = trained(GROUP.but(steps=5, chunk=7), tmp_path / "chunks")
+    for name, x in whole.items():
+        torch.testing.assert_close(chunks[name], x, atol=2e-4, rtol=2e-3)
+
+
+def test_chunks_bring_a_norm_that_allows_them() -> None:
+    assert outset(collection(), QUICK.but(chunk=8)).recipe.norm == "group"
+    with pytest.raises(RecipeError, match="norm=group"):
+        outset(collection(), QUICK.but(chunk=8, norm="batch"))
+
+
+def test_what_a_recipe_puts_around_its_loss() -> None:
+    begun = outset(collection(), QUICK.but(loss="contrastive", memory=64, prefixes="4,8", plus="triplet:0.5"))
+    both = begun.learner.loss
+    assert isinstance(both, WeightedSum)
+    first = both.losses[0]
+    assert isinstance(first, Memory)
+    assert isinstance(first.loss, Matryoshka)
+    assert first.loss.prefixes == (4, 8, 16)
+    assert begun.recipe.margin == 1.0
+
+
+@pytest.mark.parametrize(
+    ("choices", "what"),
+    [
+        ({"plus": "vicreg:0.1"}, "vicreg loss learns from several views"),
+        ({"plus": "magic:1"}, "no loss 'magic'"),
+        ({"plus": "vicreg"}, "losses with weights"),
+        ({"prefixes": "some"}, "must be dimensions"),
+        ({"confused": 0.5, "groups": 2}, "choose one of them"),
+        ({"loss": "softmax", "memory": 8}, "takes no memory"),
+        ({"confused": 1.5}, "must lie in"),
+    ],
+)
+def test_choices_that_cannot_be_are_refused(choices: dict[str, object], what: str) -> None:
+    with pytest.raises(RecipeError, match=what):
+        outset(collection(), QUICK.but(**choices))
+
+
+def test_confused_identities_meet_and_a_killed_run_resumes(tmp_path: Path) -> None:
+    recipe = QUICK.but(confused=0.5, steps=24, checks=4)
+    whole = outset(collection(), recipe)
+    fit(whole, tmp_path / "whole", progress=False)
+    assert whole.learner.steps.confused is not None
+    assert whole.learner.steps.confused.state_dict()["starts"]
+
+    killed = outset(collection(), recipe)
+    with pytest.raises(RuntimeError, match="killed"):
+        fit(killed, tmp_path / "parts", [StopAt(15)], progress=False)
+    again = outset(collection(), recipe)
+    fit(again, tmp_path / "parts", resume=True, progress=False)
+    assert_equal(weights_of(whole), weights_of(again))
+
+
+def test_a_few_items_of_every_identity_are_looked_at() -> None:
+    identity = np.array([0, 0, 0, 1, -1, 1, 2])
+    some = few_of_each(identity, 2, seed=0)
+    assert (np.diff(some) > 0).all()
+    assert np.bincount(identity[some]).tolist() == [2, 2, 1]
+
+
+def test_two_processes_train_the_model_of_one(tmp_path: Path) -> None:
+    images, labels = patterns(30, 6)
+    for number, (image, label) in enumerate(zip(images, labels, strict=True)):
+        file = tmp_path / "data" / f"p{label}" / f"{number}.png"
+        file.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(image).save(file)
+    (tmp_path / "recipe.toml").write_text(GROUP.but(steps=12, dropout=0.0).toml(), encoding="utf-8")
+    arguments = ["train", str(tmp_path / "data"), "--recipe", str(tmp_path / "recipe.toml"), "--json", "--out"]
+    quiet = os.environ | {"OMP_NUM_THREADS": "1"}
+    found = {}
+    for count in (1, 2):
+        out = tmp_path / f"{count}.gemel"
+        launch = ["torch.distributed.run", "--standalone", "--nproc-per-node", "2", "-m"] if count == 2 else []
+        command = [sys.executable, "-m", *launch, "gemel", *arguments, str(out)]
+        done = subprocess.run(command, env=quiet, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr
+        assert json.loads(done.stdout)["model"] == str(out)  # one answer, not one of each process
+        assert not out.with_name(out.name + ".training").exists()
+        found[count] = safetensors.torch.load(gemel.Siamese.load(out).weights())
+    for name, x in found[1].items():
+        torch.testing.assert_close(found[2][name], x, atol=5e-4, rtol=5e-3)
