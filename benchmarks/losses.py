@@ -174,7 +174,7 @@ def table(size: int, only: list[str], peer_gb: float, device: str) -> None:
             continue
         x, labels, relation = batch(size, device, row.each)
         loss = gemel_loss(row, device)
-        own = seconds(lambda loss=loss: loss(x, x, relation).value, x)
+        own = seconds(lambda loss=loss, x=x, relation=relation: loss(x, x, relation).value, x)
         name = " ".join([row.loss, *map(str, row.choices.values()), row.kernel])
         line = f"{name:<30}{1000 * own:>10.1f}{own / least:>9.1f}"
         if row.peer is not None and peer is not None:
@@ -183,7 +183,7 @@ def table(size: int, only: list[str], peer_gb: float, device: str) -> None:
             else:
                 other = row.peer()
                 other = other.to(device) if isinstance(other, torch.nn.Module) else other
-                theirs = seconds(lambda other=other: other(x, labels), x)
+                theirs = seconds(lambda other=other, x=x, labels=labels: other(x, labels), x)
                 line += f"{1000 * theirs:>11.1f}{theirs / own:>8.1f}×"
         print(line, flush=True)
 

@@ -87,3 +87,20 @@ def test_a_run_that_ends_early_keeps_its_checkpoints(
     assert (tmp_path / "x.gemel.training" / "last.ckpt").exists()
     assert f"{tmp_path / 'x.gemel.training'}" in ran.err
     assert "--resume" in ran.err
+
+
+def test_compare_prints_a_table_with_a_winner(gemel: Shell, pictures: Path, tmp_path: Path) -> None:
+    (tmp_path / "r.toml").write_text(QUICK.but(steps=5, holdout=0.5).toml(), encoding="utf-8")
+    given = ("compare", pictures, "--recipe", tmp_path / "r.toml", "--loss", "supcon, bce", "--distance", "cosine")
+    words, values = gemel(*given), gemel(*given, "--json")
+    assert (words.code, values.code) == (0, 0), words.err
+    assert "1 of 2: supcon with cosine distance" in words.err
+    assert "distance." in words.out.splitlines()[-1]
+    assert {trial["loss"] for trial in json.loads(values.out)["trials"]} == {"supcon", "bce"}
+    assert "loss = 'magic' does not exist" in gemel(*given[:-3], "magic").err
+
+
+def test_a_dry_run_does_not_settle_the_distance(gemel: Shell, pictures: Path, tmp_path: Path) -> None:
+    ran = gemel("train", pictures, "--out", tmp_path / "x.gemel", "--distance", "auto", "--size", "16", "--dry-run")
+    assert ran.code == 0, ran.err
+    assert "four short trainings" in ran.err

@@ -10,9 +10,9 @@ import torch
 
 from gemel.errors import TrainingFailed
 from gemel.learn.diagnose import Diagnose, worse_than_raw
+from gemel.learn.fit import fit
 from gemel.learn.losses import Term
 from gemel.learn.outset import Outset, outset
-from gemel.learn.train import fit
 from tests.learn.patterns import QUICK, collection
 
 

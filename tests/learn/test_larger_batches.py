@@ -17,9 +17,9 @@ from PIL import Image
 import gemel
 from gemel.errors import RecipeError
 from gemel.learn.confuse import few_of_each
+from gemel.learn.fit import fit
 from gemel.learn.losses import Matryoshka, Memory, WeightedSum
 from gemel.learn.outset import outset
-from gemel.learn.train import fit
 from gemel.recipe import Recipe
 from tests.learn.patterns import QUICK, collection, patterns
 from tests.learn.test_train import StopAt, assert_equal, weights_of

@@ -17,8 +17,9 @@ import gemel
 from gemel.errors import GemelError, NotEnoughData, RecipeError
 from gemel.items import Labels, read
 from gemel.learn.diagnose import raw_eer
+from gemel.learn.fit import fit
 from gemel.learn.outset import outset
-from gemel.learn.train import fit, resumed, train
+from gemel.learn.train import resumed, train
 from gemel.recipe import Recipe
 from tests.learn.patterns import QUICK, collection, patterns
 from tests.learn.test_pretrained import folder_of

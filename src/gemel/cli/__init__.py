@@ -10,6 +10,7 @@ import sys
 import typer
 
 from gemel.cli.calibrate import calibrate
+from gemel.cli.compare import compare
 from gemel.cli.demo import demo
 from gemel.cli.embed import embed
 from gemel.cli.ending import ended
@@ -29,7 +30,7 @@ app = typer.Typer(
     rich_markup_mode="rich",
     pretty_exceptions_enable=False,
 )
-for command in (demo, train, evaluate, calibrate, verify, embed, info):
+for command in (demo, train, compare, evaluate, calibrate, verify, embed, info):
     app.command()(command)
 
 

@@ -74,10 +74,12 @@ def reading_flags() -> list[inspect.Parameter]:
     return [_flag(name, *spec, rich_help_panel=panel, **LIMITS.get(name, {})) for name, spec in READING.items()]
 
 
-def recipe_flags() -> list[inspect.Parameter]:
+def recipe_flags(without: tuple[str, ...] = ()) -> list[inspect.Parameter]:
     """A flag for every field of the recipe; not given means: from the recipe file, or chosen from the data."""
     flags = []
     for name, (kind, default, text) in described().items():
+        if name in without:
+            continue
         allowed = CHOICES.get(name)
         typed: Any = Literal[allowed] if allowed else kind
         metavar = "<name>" if allowed else None  # the names stand in the text, where there is room for them

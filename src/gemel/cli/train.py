@@ -61,6 +61,7 @@ def train(
     require("torch", extra="train", purpose="train a twin")
     require("lightning", extra="train", purpose="train a twin")
     from gemel.items import read
+    from gemel.learn.compare import settle
     from gemel.learn.outset import outset
     from gemel.learn.train import resumed
     from gemel.siamese import Siamese
@@ -72,6 +73,10 @@ def train(
         _refuse_to_lose(running)
     before = None if start is None else Siamese.load(start)
     collection = read(data, **reading(more))
+    if dry_run and plan.distance == "auto":
+        note("distance = auto will be decided by four short trainings; what follows is for one distance.")
+        plan = plan.but(distance=None)
+    plan = settle(collection, plan, start=before, allow_bad=more["allow_bad"], say=note)
     with progress("decoding") as bar:
         begun = outset(collection, plan, start=before, allow_bad=more["allow_bad"], measure=dry_run, progress=bar)
     if dry_run:

@@ -64,7 +64,8 @@ class Outset:
         learner: network, loss, batches and held-out pairs.
         recipe: every choice, closed, with a budget in steps.
         modality: how items are prepared, in training as in use.
-        training: the decoded training items.
+        learning: the items of the training part, as they were read.
+        training: the same, decoded.
         calibrating: what the decision will be fitted on; None when nothing could be held out.
         device: cpu, cuda or mps.
         origin: where the data came from.
@@ -78,6 +79,7 @@ class Outset:
     learner: Learner
     recipe: Recipe
     modality: Modality
+    learning: Collection
     training: TrainingSet
     calibrating: Collection | None
     device: str
@@ -189,7 +191,19 @@ def outset(
     chosen = {name: value for name, value in recipe.chosen().items() if getattr(asked, name) is None}
     fingerprint = parts.fingerprint + ("" if start is None else f"from {start.embedding_id}\n")
     return Outset(
-        learner, recipe, modality, train, calibrating, device, data.origin, chosen, said, fingerprint, seen, seconds
+        learner=learner,
+        recipe=recipe,
+        modality=modality,
+        learning=parts.train.with_(split=None),
+        training=train,
+        calibrating=calibrating,
+        device=device,
+        origin=data.origin,
+        chosen=chosen,
+        notes=said,
+        fingerprint=fingerprint,
+        seen=seen,
+        seconds_per_step=seconds,
     )
 
 

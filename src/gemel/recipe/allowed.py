@@ -10,7 +10,7 @@ CHOICES: dict[str, tuple[str, ...]] = {
         "supcon infonce decoupled multiplenegatives npair contrastive bce sigmoid multisimilarity circle lifted "
         "triplet softmax cosface arcface proxyanchor doublemargin regression cosent pearson simclr vicreg".split()
     ),
-    "distance": ("cosine", "euclidean", "manhattan", "learned"),
+    "distance": ("cosine", "euclidean", "manhattan", "learned", "auto"),
     "miner": ("all", "hard", "semihard", "weighted"),
     "tune": ("full", "frozen", "warmup"),
     "norm": ("batch", "group"),

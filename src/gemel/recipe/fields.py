@@ -37,7 +37,7 @@ class Recipe:
     tune: Annotated[str, "a pretrained encoder is tuned in full, frozen, or frozen for a warmup first"] = "full"
 
     # how embeddings are compared, and what is asked of them
-    distance: Annotated[str | None, "cosine, euclidean, manhattan or learned"] = None
+    distance: Annotated[str | None, "cosine, euclidean, manhattan, learned, or auto: whichever does best"] = None
     loss: Annotated[str | None, "what is asked of the embeddings of a batch"] = None
     temperature: Annotated[float | None, "of losses with a softmax, in units of a typical distance"] = None
     margin: Annotated[float | None, "of losses that have one, in units of a typical distance"] = None
@@ -113,6 +113,11 @@ class Recipe:
                     f"{name} = {getattr(self, name)!r} changes nothing for the {self.loss} loss; leave it out, or "
                     f"choose a loss that has it: {', '.join(losses)}."
                 )
+
+    def fitting(self, loss: str) -> Recipe:
+        """The same for another loss, without the choices that this one would not look at."""
+        idle = {name: self.__dataclass_fields__[name].default for name, losses in ONLY.items() if loss not in losses}
+        return self.but(**idle | {"loss": loss})
 
     def but(self, **choices: Any) -> Recipe:
         """The same recipe with some choices changed; an unknown name is refused with the nearest one.

@@ -29,8 +29,13 @@ def turns(family: Int[Tensor, " n"], side: Side) -> Int[Tensor, " n"]:
 
     Rows with the same family, id and view have the same turn, so that the order of rows does not matter.
     """
-    keys = torch.stack([family, side.ids, side.view])
-    place = torch.unique(keys, dim=1, return_inverse=True)[1]
-    member = torch.unique(family, return_inverse=True)[1]
+    member = place = _codes(family)
+    for key in (side.ids, side.view):
+        place = _codes(place * len(family) + _codes(key))
     first = torch.full_like(place, len(place)).scatter_reduce(0, member, place, "amin")
     return place - first[member]
+
+
+def _codes(key: Int[Tensor, " n"]) -> Int[Tensor, " n"]:
+    """Consecutive numbers in the order of the keys; the same for equal ones."""
+    return torch.unique(key, return_inverse=True)[1]
