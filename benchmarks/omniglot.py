@@ -12,7 +12,7 @@ from __future__ import annotations
 import argparse
 import statistics
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -71,22 +71,23 @@ def episodes(twin: gemel.Siamese, data: Collection) -> FewShot:
 
 def official(twin: gemel.Siamese, folder: Path) -> FewShot:
     """The 400 trials of the twenty official runs."""
+    trials = trials_of(folder, lambda files: twin.embed(files).vectors)
+    return score_trials(**trials, distance_name=twin.method.distance)
+
+
+def trials_of(folder: Path, embed: Callable[[list[Path]], np.ndarray]) -> dict[str, np.ndarray]:
+    """Queries, supports and answers of the official runs, embedded."""
     query, support, answer, run_of = [], [], [], []
     for run in sorted(folder.glob("run*")):
         classes = sorted((run / "training").glob("*.png"))
-        examples = twin.embed(classes).vectors
+        examples = embed(classes)
         tests = list(_trials(run))
-        query.append(twin.embed([test for test, _ in tests]).vectors)
+        query.append(embed([test for test, _ in tests]))
         support += [examples[:, None]] * len(tests)
         answer += [classes.index(right) for _, right in tests]
         run_of += [int(run.name.removeprefix("run"))] * len(tests)
-    return score_trials(
-        np.concatenate(query),
-        np.stack(support),
-        np.array(answer),
-        unit=np.array(run_of),
-        distance_name=twin.method.distance,
-    )
+    unit = np.array(run_of)
+    return {"query": np.concatenate(query), "support": np.stack(support), "answer": np.array(answer), "unit": unit}
 
 
 def _trials(run: Path) -> Iterator[tuple[Path, Path]]:
