@@ -10,7 +10,7 @@
     joined      the same labels, and all other images as unlabelled ones in two views
     all         every label
 
-All train the same network for the same steps; the settings of `simclr` were chosen on held-out background alphabets.
+All train the same network for the same steps, in settings that were set once and not tuned.
 """
 
 from __future__ import annotations
