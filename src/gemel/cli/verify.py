@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from pathlib import Path
 from typing import Annotated, Optional
 
 import typer
@@ -16,8 +17,9 @@ WORDS = {True: "same", False: "different", None: "undecided"}
 
 def verify(
     model: Model,
-    a: Annotated[str, typer.Argument(help="One file.", metavar="A")],
-    b: Annotated[str, typer.Argument(help="The other file.", metavar="B")],
+    a: Annotated[str, typer.Argument(help="One file, or one text.", metavar="A")],
+    b: Annotated[str, typer.Argument(help="The other.", metavar="B")],
+    text: Annotated[bool, typer.Option("--text", help="A and B are texts, even where files are called so.")] = False,
     fmr: Annotated[Optional[float], typer.Option(help="Highest false match rate, such as 0.01.")] = None,
     prior: Annotated[Optional[float], typer.Option(help="Share of pairs that are the same, 0 to 1.")] = None,
     certainty: Annotated[
@@ -27,9 +29,11 @@ def verify(
     threads: Threads = None,
     as_json: AsJson = False,
 ) -> None:
-    """Say whether two files are the same. Exit code 0: same, 1: different, 2: error, 3: undecided.
+    """Say whether two files, or two texts, are the same. Exit code 0: same, 1: different, 2: error, 3: undecided.
 
     gemel verify faces.gemel a.jpg b.jpg
+
+    gemel verify faq.gemel "lost my card" "card is gone"
 
     gemel verify faces.gemel a.jpg b.jpg --fmr 0.01        a false match rate
 
@@ -39,7 +43,9 @@ def verify(
     """
     from gemel.siamese import Siamese
 
-    verdict = Siamese.load(model, threads=threads).verify(a, b, fmr=fmr, prior=prior, certainty=certainty)
+    twin = Siamese.load(model, threads=threads)
+    sides = (a, b) if text or twin.modality.name != "text" else (_text_of(a), _text_of(b))
+    verdict = twin.verify(*sides, fmr=fmr, prior=prior, certainty=certainty)
     side = "≤" if verdict.distance <= verdict.threshold else ">"
     words = (
         f"{WORDS[verdict.same]}: probability {verdict.probability:.3f}, "
@@ -54,3 +60,11 @@ def verify(
     }
     answer(words, values, as_json=as_json)
     raise typer.Exit(EXIT[verdict.same])
+
+
+def _text_of(given: str) -> str | Path:
+    """The file of that name, if there is one; otherwise the text itself."""
+    try:
+        return Path(given) if Path(given).is_file() else given
+    except (OSError, ValueError):  # too long for a name
+        return given

@@ -24,6 +24,7 @@ from gemel.items.read import read
 from gemel.items.registry import modality_from
 from gemel.items.split import split
 from gemel.items.splits import Splits
+from gemel.items.text import TextModality
 from gemel.items.vector import VectorModality
 
 __all__ = [
@@ -39,6 +40,7 @@ __all__ = [
     "Prepared",
     "Shared",
     "Splits",
+    "TextModality",
     "Triplets",
     "VectorModality",
     "cache_folder",

@@ -12,7 +12,8 @@ from gemel.errors import DataError
 from gemel.items.collection import Collection, Labels
 from gemel.items.image import ImageModality
 from gemel.items.modality import Modality
-from gemel.items.sources import Paths, Rows
+from gemel.items.sources import Paths, Rows, are_texts
+from gemel.items.text import TextModality
 from gemel.items.vector import VectorModality
 from gemel.items.vocabulary import COLUMNS
 
@@ -36,7 +37,7 @@ def read_arrays(
     """
     if not len(values):
         raise DataError(f"{origin}: there are no items.")
-    sources, kind = _sources(values, root, origin)
+    sources, kind = _sources(values, root, origin, modality)
     identity = None if labels is None else _labels(labels, len(values), origin)
     names = sources.relative if isinstance(sources, Paths) else ()
     rows = np.arange(len(values))
@@ -68,7 +69,7 @@ def read_numpy(path: Path, labels: Any | None, *, modality: Modality | None) -> 
     return read.noted(f"{path}: guessed from the names of the arrays: {said}.")
 
 
-def _sources(values: Any, root: Path | None, origin: str) -> tuple[Sequence[Any], Modality]:
+def _sources(values: Any, root: Path | None, origin: str, told: Modality | None) -> tuple[Sequence[Any], Modality]:
     if isinstance(values, np.ndarray) and values.dtype != object:
         if values.dtype.kind in "US":
             values = values.tolist()
@@ -81,6 +82,11 @@ def _sources(values: Any, root: Path | None, origin: str) -> tuple[Sequence[Any]
                 f"{origin} has shape {list(values.shape)}; give vectors [n, d], or images [n, h, w] or [n, h, w, c]."
             )
     values = list(values)
+    if isinstance(told, TextModality):
+        return values, told
+    strings = all(isinstance(value, str) for value in values)
+    if told is None and strings and are_texts(values[:: max(1, len(values) // 20)], root or Path()):
+        return values, TextModality()
     if all(isinstance(value, str | Path) for value in values):
         return Paths(root or Path(), [str(value) for value in values]), ImageModality()
     shape = np.shape(values[0]) if isinstance(values[0], np.ndarray | list | tuple) else ()

@@ -147,6 +147,17 @@ def _matrix(column: Any, dim: int) -> Float[np.ndarray, "n d"]:
     return np.concatenate(parts).reshape(-1, dim)
 
 
+def joined(columns: dict[str, Any]) -> Any:
+    """Several columns as one text a row, each behind its name: "[title] Lamp [price] 12"; empty cells are left out."""
+    pa, pc = arrow(), arrow("pyarrow.compute")
+    parts = []
+    for name, values in columns.items():
+        cells = text(values)
+        cells = pc.if_else(pc.equal(pc.utf8_trim_whitespace(cells), ""), None, cells)
+        parts.append(pc.binary_join_element_wise(pa.scalar(f"[{name}]"), cells, " "))
+    return pc.binary_join_element_wise(*parts, " ", null_handling="skip")
+
+
 def yes_or_no(column: Any, *, called: str) -> Bool[np.ndarray, " n"]:
     """A column that says same (1, true, yes, same …) or different (0, false, no, different …).
 

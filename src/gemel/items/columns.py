@@ -16,7 +16,7 @@ class Columns:
     """The name of the column for each role; None where there is none.
 
     Attributes:
-        item: the items: paths, bytes, images, or vectors.
+        item: the items: paths, bytes, images, texts, or vectors.
         identity: what makes two items the same.
         group, split, time: as in a Collection.
         id: what other tables, pointers and messages call an item.
@@ -45,10 +45,12 @@ class Columns:
 
     @classmethod
     def given(cls, **names: Any) -> Columns:
-        """From keywords, with `image` for `item`. Raises RecipeError for a role that does not exist."""
+        """From keywords, with `image` or `text` for `item`. Raises RecipeError for a role that does not exist."""
         roles = [f.name for f in fields(cls)]
-        if "image" in names:
-            names["item"] = names.pop("image")
+        for also in ("image", "text"):
+            if names.get(also) is not None:
+                names["item"] = names[also]
+            names.pop(also, None)
         for name, value in names.items():
             if name not in roles:
                 near = difflib.get_close_matches(name, roles, n=1)

@@ -17,9 +17,10 @@ from gemel.items.collection import UNKNOWN, Collection, Labels, Pairs, Triplets
 from gemel.items.columns import Columns, Kind
 from gemel.items.image import ImageModality
 from gemel.items.modality import Modality
-from gemel.items.rows import looked_for, splits
-from gemel.items.sources import Paths
+from gemel.items.rows import looked_for, splits, spread
+from gemel.items.sources import Paths, are_texts
 from gemel.items.table import Table
+from gemel.items.text import TextModality
 from gemel.items.words import first, many
 
 if TYPE_CHECKING:
@@ -115,16 +116,21 @@ def linked(items: Collection, links: Links) -> Collection:
 
 def collected(links: Links, *, root: Path, modality: Modality | None) -> Collection:
     """The items that pairs or triplets are made of, each distinct cell once, with these pairs or triplets."""
+    kind: Modality = ImageModality()
     if all(is_text(end) for end in links.ends):
         codes = together(list(links.ends))
         names = codes[0].names
         ends, kept = [c.codes for c in codes], np.all([c.codes >= 0 for c in codes], axis=0)
-        sources: Any = Paths(root, names)
-        looked_for(sources, links.origin, hint=" If these are ids, give their table first: read(items, pairs=…).")
+        sources: Any = names
+        if isinstance(modality, TextModality) or (modality is None and are_texts(names[:: spread(len(names))], root)):
+            kind = TextModality()
+        else:
+            sources = Paths(root, names)
+            looked_for(sources, links.origin, hint=" If these are ids, give their table first: read(items, pairs=…).")
     else:
         sources, ends = _objects(links.ends)
         names, kept = (), np.ones(len(ends[0]), bool)
-    items = Collection(modality or ImageModality(), sources, np.arange(len(sources)), names=names, origin=links.origin)
+    items = Collection(modality or kind, sources, np.arange(len(sources)), names=names, origin=links.origin)
     note = [] if kept.all() else [f"{links.origin}: {many(int((~kept).sum()), 'row')} with an empty cell dropped."]
     return _joined(items.noted(*note), ends, links, kept)
 

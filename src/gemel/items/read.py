@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from gemel.items.links import collected, linked, read_links
 from gemel.items.modality import Modality
 from gemel.items.rows import read_rows
 from gemel.items.table import FILES, is_table, open_table
+from gemel.items.text import TextModality
 from gemel.items.vocabulary import ENDINGS
 
 
@@ -45,14 +47,18 @@ def read(
         grouped: a folder has groups above its identities.
         impostors: ending of folders that hold imitations of the identity before it, such as "_forg".
         scores: lowest and highest possible score of graded pairs.
-        modality: how items are decoded; images at 64 × 64, or vectors, when left out.
-        columns: the column for a role, when its name is not a common one: item or image, identity, group, split,
+        modality: how items are decoded; images at 64 × 64, texts, or vectors, when left out.
+        columns: the column for a role, when its name is not a common one: item, image or text ("title,body" makes one
+            text of two columns, each behind its name), identity, group, split,
             time, id, impostor_of, duplicate_of, a, b, same, score, anchor, positive, negative.
 
     Raises:
         DataError: there is nothing to read, or not in this form; says what was expected.
         MissingExtra: PyArrow, which tables need, is not installed.
     """
+    texts = tuple(word.strip() for word in (columns.get("text") or "").split(",") if word.strip())
+    if texts:
+        columns, modality = columns | {"text": texts[0]}, modality or TextModality()
     given = Columns.given(**columns)
     base = None if root is None else Path(root)
     if pairs is not None:
@@ -61,9 +67,9 @@ def read(
         items = read(source, labels=labels, root=root, grouped=grouped, impostors=impostors, modality=modality, **rest)
         return _paired(items, pairs, of_pairs, scores)
     if isinstance(source, str | Path):
-        return _path(Path(source), labels, base, grouped, impostors, scores, modality, given)
+        return _path(Path(source), labels, base, grouped, impostors, scores, modality, given, texts)
     if is_table(source):
-        return _table(source, base, scores, modality, given)
+        return _table(source, base, scores, modality, given, texts)
     if isinstance(source, tuple) and len(source) == 2 and labels is None and hasattr(source[0], "__len__"):
         return read_arrays(source[0], source[1], modality=modality, root=base)
     if hasattr(source, "__len__") and hasattr(source, "__getitem__"):
@@ -80,6 +86,7 @@ def _path(
     scores: tuple[float | int, float | int] | None,
     modality: Modality | None,
     given: Columns,
+    texts: Sequence[str],
 ) -> Collection:
     if not path.exists():
         raise DataError(f"There is no file or folder {path}; check the path.")
@@ -90,7 +97,7 @@ def _path(
         return read_numpy(path, labels, modality=modality)
     if ending not in FILES:
         raise DataError(f"{path} {_what_it_is(ending)} Expected a folder, or a table: {', '.join(FILES)} or .npz.")
-    return _table(path, root, scores, modality, given)
+    return _table(path, root, scores, modality, given, texts)
 
 
 def _what_it_is(ending: str) -> str:
@@ -107,12 +114,13 @@ def _table(
     scores: tuple[float | int, float | int] | None,
     modality: Modality | None,
     given: Columns,
+    texts: Sequence[str],
 ) -> Collection:
     table = open_table(source)
     columns, kind, guesses = found(table.names, given, origin=table.origin)
     base = table.folder if root is None else root
     if kind == "items":
-        return read_rows(table, columns, root=base, modality=modality).noted(*guesses)
+        return read_rows(table, columns, root=base, modality=modality, texts=texts).noted(*guesses)
     links = read_links(table, columns, kind, scores)
     return collected(links, root=base, modality=modality).noted(*guesses)
 

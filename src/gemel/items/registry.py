@@ -12,6 +12,7 @@ from gemel.items.modality import Modality
 MODALITIES = {
     "image": "gemel.items.image:ImageModality",
     "vector": "gemel.items.vector:VectorModality",
+    "text": "gemel.items.text:TextModality",
 }
 """Name of a modality → where its class is."""
 

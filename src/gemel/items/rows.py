@@ -9,14 +9,15 @@ from typing import Any
 import numpy as np
 
 from gemel.errors import DataError
-from gemel.items.cells import arrow, is_text, labels, numbers, places, text, together, vectors
+from gemel.items.cells import arrow, is_text, joined, labels, numbers, places, text, together, vectors
 from gemel.items.collection import UNKNOWN, Collection, Labels
 from gemel.items.columns import Columns
 from gemel.items.components import components
 from gemel.items.image import ImageModality
 from gemel.items.modality import Modality
-from gemel.items.sources import Blobs, Cells, Paths
+from gemel.items.sources import Blobs, Cells, Paths, are_texts
 from gemel.items.table import Table
+from gemel.items.text import TextModality
 from gemel.items.vector import VectorModality
 from gemel.items.vocabulary import SPLITS
 from gemel.items.words import many
@@ -25,11 +26,14 @@ SAMPLE = 20
 """Paths that are looked for when a table is opened, so that a wrong root is noticed at once."""
 
 
-def read_rows(table: Table, columns: Columns, *, root: Path, modality: Modality | None) -> Collection:
+def read_rows(
+    table: Table, columns: Columns, *, root: Path, modality: Modality | None, texts: Sequence[str] = ()
+) -> Collection:
     """Items of a table.
 
     Args:
         table: one item a row.
+        texts: the columns that make one text together, if there are several.
         columns: the column of each role; `item` must be there.
         root: what relative paths are relative to.
         modality: how items are decoded; None: by the kind of the cells.
@@ -41,12 +45,14 @@ def read_rows(table: Table, columns: Columns, *, root: Path, modality: Modality 
         raise DataError(
             f"{table.origin}: no column of items was found among {', '.join(table.names)}. Name it: image='…'."
         )
-    cells = table.pick(list(dict.fromkeys(columns.used().values())))
+    cells = table.pick(list(dict.fromkeys([*columns.used().values(), *texts])))
     part = {role: cells[name] for role, name in columns.used().items()}
+    if len(texts) > 1:
+        part["item"] = joined({name: cells[name] for name in texts})
     n = len(part["item"])
     if not n:
         raise DataError(f"{table.origin} has no rows.")
-    sources, kind = _sources(part["item"], root, table.origin)
+    sources, kind = _sources(part["item"], root, table.origin, modality)
     identity, impostor_of, notes = _identities(part, columns)
     split, odd = splits(part.get("split"))
     return Collection(
@@ -64,22 +70,29 @@ def read_rows(table: Table, columns: Columns, *, root: Path, modality: Modality 
     )
 
 
-def _sources(column: Any, root: Path, origin: str) -> tuple[Sequence[Any], Modality]:
-    """What is decoded, and how, by the kind of the cells."""
+def _sources(column: Any, root: Path, origin: str, told: Modality | None) -> tuple[Sequence[Any], Modality]:
+    """What is decoded, and how, by the kind of the cells, or as told."""
     listed = vectors(column)
     if listed is not None:
         return listed[0], VectorModality(listed[1])
     if is_text(column):
+        cells = Cells(text(column))
+        if isinstance(told, TextModality) or (told is None and are_texts(cells[:: spread(len(cells))], root)):
+            return cells, TextModality()
         paths = Paths(root, Cells(column))
         looked_for(paths, origin)
         return paths, ImageModality()
     return (column if isinstance(column, list) else Blobs(column, root)), ImageModality()
 
 
+def spread(size: int) -> int:
+    """The step that takes about SAMPLE of so many things."""
+    return max(1, size // SAMPLE)
+
+
 def looked_for(paths: Paths, origin: str, *, hint: str = "") -> None:
     """Raises DataError when none of a sample of the paths exists."""
-    step = max(1, len(paths) // SAMPLE)
-    sample = [path for path in paths[::step] if path]
+    sample = [path for path in paths[:: spread(len(paths))] if path]
     if not any(Path(path).exists() for path in sample):
         example = f"; the first is {sample[0]}" if sample else ""
         raise DataError(

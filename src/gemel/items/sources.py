@@ -12,6 +12,8 @@ from typing import Any, overload
 
 import numpy as np
 
+from gemel.items.vocabulary import ENDINGS
+
 
 class Lazy(Sequence[Any]):
     """A sequence given by its length and by how one element is made."""
@@ -54,6 +56,20 @@ class Paths(Lazy):
     def one(self, i: int) -> str | None:
         relative = self.relative[i]
         return None if relative is None else os.path.join(self.root, relative)  # noqa: PTH118 (ten times faster)
+
+
+def are_texts(some: Sequence[str | None], root: str | Path) -> bool:
+    """Whether strings are texts themselves, and not paths or ids: most have a space, and few look like a file.
+
+    Args:
+        some: a sample.
+        root: what relative paths would be relative to.
+    """
+    there = [word for word in some if word]
+    files = sum(Path(word).suffix.lower() in (*ENDINGS, ".npy") for word in there if len(word) < 4096)
+    if not there or 2 * files >= len(there) or 2 * sum(" " in word.strip() for word in there) < len(there):
+        return False
+    return not any(len(word) < 256 and (Path(root) / word).exists() for word in there[:20])
 
 
 class Cells(Lazy):

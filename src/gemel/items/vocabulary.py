@@ -28,7 +28,7 @@ ENDINGS = frozenset(
 
 COLUMNS = {
     "item": "item image path file filename file_name filepath file_path image_path image_file img photo picture "
-    "embedding embeddings vector vectors features",
+    "embedding embeddings vector vectors features text sentence question body content description",
     "identity": "identity label class person subject writer signer speaker user product identity_id person_id "
     "subject_id writer_id product_id class_id label_id target character y",
     "group": "group alphabet category family session machine recording group_id session_id category_id",
@@ -37,11 +37,12 @@ COLUMNS = {
     "time": "time timestamp date datetime created_at taken_at",
     "impostor_of": "impostor_of imitates pretends claimed claimed_identity forgery_of",
     "duplicate_of": "duplicate_of same_as canonical canonical_id master_id",
-    "a": "a left first item_a item1 image_a image1 image_1 path_a path1 file_a file1 id_a id1 left_id ltable_id query",
+    "a": "a left first item_a item1 image_a image1 image_1 path_a path1 file_a file1 id_a id1 left_id ltable_id query "
+    "sentence1 sentence_1 sentence_a text1 text_1 text_a question1 question_1",
     "b": "b right second item_b item2 image_b image2 image_2 path_b path2 file_b file2 id_b id2 right_id rtable_id "
-    "other match_id",
+    "other match_id sentence2 sentence_2 sentence_b text2 text_2 text_b question2 question_2",
     "same": "same label is_same match is_match duplicate is_duplicate y",
-    "score": "score similarity relatedness",
+    "score": "score similarity relatedness relatedness_score similarity_score",
     "anchor": "anchor",
     "positive": "positive pos",
     "negative": "negative neg",

@@ -154,8 +154,17 @@ def raw_eer(held_out: HeldOut) -> float:
     apart = []
     for chunk in chunks:
         items, place = np.unique(np.concatenate([held_out.a[chunk], held_out.b[chunk]]), return_inverse=True)
-        inputs = held_out.data.prepared(items).values()
-        rows = np.concatenate([x.flatten(1).numpy() for x in inputs], axis=1)
+        rows = _raw(held_out.data.prepared(items))
         a, b = place[: len(chunk)], place[len(chunk) :]
         apart.append(metric.paired(rows[a], rows[b]))
     return float(eer(np.concatenate(apart), held_out.same))
+
+
+def _raw(inputs: dict[str, Tensor]) -> np.ndarray:
+    """Prepared inputs as rows of numbers: as they are; of texts, how often they hold each piece, at unit length."""
+    if "input_ids" not in inputs:
+        return np.concatenate([x.flatten(1).numpy() for x in inputs.values()], axis=1)
+    ids, mask = inputs["input_ids"], inputs["attention_mask"].float()
+    pieces, place = torch.unique(ids, return_inverse=True)
+    counts = torch.zeros(len(ids), len(pieces)).scatter_add(1, place, mask)
+    return torch.nn.functional.normalize(counts).numpy()

@@ -93,7 +93,8 @@ class _Positional(nn.Module):
 def _onnx(encoder: Encoder) -> bytes:
     """The serialised model; `encoder` is in evaluation mode on the CPU."""
     items = tuple(encoder.example(3).values())
-    batch = torch.export.Dim("n", min=1)
+    batch, length = torch.export.Dim("n", min=1), torch.export.Dim("l", min=2)
+    axes = [{0: batch} | _open_axes(shape, length) for shape in encoder.backbone.shapes.values()]
     with _silence(), torch.no_grad(), _said("torch.onnx.export"):
         program = torch.onnx.export(
             _Positional(encoder).eval(),
@@ -102,11 +103,16 @@ def _onnx(encoder: Encoder) -> bytes:
             opset_version=OPSET,
             input_names=encoder.inputs,
             output_names=[OUTPUT],
-            dynamic_shapes=(tuple({0: batch} for _ in items),),
+            dynamic_shapes=(tuple(axes),),
             verbose=False,
         )
     assert program is not None  # always with dynamo=True
     return _serialised(program.model_proto)
+
+
+def _open_axes(shape: tuple[int | None, ...], length: Any) -> dict[int, Any]:
+    """The axes of any length, counted with the batch."""
+    return {axis + 1: length for axis, size in enumerate(shape) if size is None}
 
 
 def _refuse_huge(encoder: Encoder) -> None:

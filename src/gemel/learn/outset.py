@@ -165,6 +165,7 @@ def outset(
     train = replace(train, modality=modality)
     torch.manual_seed(recipe.seed)
     encoder = encoder_of(recipe, modality, start)
+    recipe = recipe.but(dim=encoder.dim)
     _refuse_batch_norm(encoder, recipe, device, processes)
     if asked.loss is None and train.sources == (Knows.VIEWS,):
         raise NotEnoughData(

@@ -5,18 +5,19 @@ Knows recipes and modalities, no data.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import safetensors.torch
 
 from gemel.errors import RecipeError
-from gemel.items import ImageModality, Modality
+from gemel.items import ImageModality, Modality, TextModality
 from gemel.learn import encoders
 from gemel.learn.encoders import Encoder
 from gemel.recipe import CHOICES, Recipe
 from gemel.siamese import Siamese
 
-SHAPE = ("encoder", "width", "depth", "dim", "norm", "distance", "size", "color", "aspect")
+SHAPE = tuple("encoder width depth dim norm cell pooling distance size color aspect length vocabulary".split())
 """Choices that decide which weights a network has and what it takes."""
 
 
@@ -50,10 +51,13 @@ def encoder_of(recipe: Recipe, modality: Modality, start: Siamese | None) -> Enc
 def modality_of(modality: Modality, recipe: Recipe, start: Siamese | None) -> Modality:
     """How items are prepared: as the recipe says, or as a pretrained encoder wants them."""
     name = recipe.encoder or ""
-    if start is not None and start.origin.backbone:
+    if start is not None and (start.origin.backbone or isinstance(modality, TextModality)):
         return start.modality
     if name.startswith("pretrained:"):
-        return encoders.pretrained_modality(name.removeprefix("pretrained:"))
+        return encoders.pretrained_modality(name.removeprefix("pretrained:"), modality, recipe)
+    if isinstance(modality, TextModality) and not modality.tokenizer:
+        length, vocabulary = recipe.length or modality.length, recipe.vocabulary or modality.vocabulary
+        return replace(modality, length=length, vocabulary=vocabulary)
     if not isinstance(modality, ImageModality):
         return modality
     assert recipe.size is not None

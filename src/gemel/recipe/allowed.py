@@ -14,6 +14,8 @@ CHOICES: dict[str, tuple[str, ...]] = {
     "miner": ("all", "hard", "semihard", "weighted"),
     "tune": ("full", "frozen", "warmup"),
     "norm": ("batch", "group"),
+    "cell": ("lstm", "gru"),
+    "pooling": ("mean", "cls", "max", "last", "attention"),
     "aspect": ("stretch", "pad", "crop"),
     "precision": ("fp32", "bf16", "fp16"),
     "protocol": ("open", "closed"),
@@ -48,9 +50,8 @@ def _each(names: str, allowed: Range) -> dict[str, Range]:
 
 
 RANGES = {
-    **_each(
-        "size width depth dim temperature margin sampled identities items batch_pairs chunk", Range(without_low=True)
-    ),
+    **_each("size width depth dim temperature margin sampled identities items batch_pairs", Range(without_low=True)),
+    **_each("chunk length vocabulary", Range(without_low=True)),
     **_each("steps epochs minutes lr checks patience", Range(without_low=True)),
     **_each("groups unlabelled memory degrees translate elastic brightness blur weight_decay", Range()),
     **_each("seed", Range(high=2**63, without_high=True)),

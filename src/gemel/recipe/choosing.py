@@ -53,10 +53,7 @@ def choose(recipe: Recipe, facts: Facts) -> Recipe:
     defaults: dict[str, Any] = {
         "loss": loss,
         "distance": distance,
-        "encoder": "dense" if facts.modality == "vector" else "conv",
-        "width": 256 if facts.modality == "vector" else 64,
-        "depth": 2 if facts.modality == "vector" else 4,
-        "dim": 256,
+        **_network(facts.modality, pretrained=pretrained),
         "norm": "group" if recipe.chunk or (facts.several and facts.device == "cpu") else "batch",
         "identities": min(64, max(2, facts.identities + facts.singletons)),
         "items": max(2, min(4, facts.median_items)),
@@ -73,10 +70,23 @@ def choose(recipe: Recipe, facts: Facts) -> Recipe:
     return recipe.but(**open_fields)
 
 
+def _network(modality: str, *, pretrained: bool) -> dict[str, Any]:
+    """Kind and size of the encoder; what comes trained has its own dimensions."""
+    if modality == "text":
+        sized = {} if pretrained else {"width": 128, "depth": 1, "dim": 256, "length": 128, "vocabulary": 8000}
+        return {"encoder": "recurrent", "cell": "lstm", "pooling": "mean", **sized}
+    vector = modality == "vector"
+    return {"encoder": "dense" if vector else "conv", "width": 256 if vector else 64, "depth": 2 if vector else 4} | {
+        "dim": 256
+    }
+
+
 def _loss(facts: Facts) -> str:
-    """What fits identities, labelled pairs, or pairs and views of which only the same are known."""
+    """What fits identities, scores, labelled pairs, or pairs and views of which only the same are known."""
     if facts.identities:
         return "supcon"
+    if facts.graded:
+        return "cosent"
     return "contrastive" if facts.pairs and not facts.positives_only else "infonce"
 
 

@@ -27,13 +27,20 @@ class Recipe:
     color: Annotated[bool | None, "keep colour; otherwise images are made grey"] = None
     aspect: Annotated[str | None, "stretch to a square, pad to it, or crop from the middle"] = None
 
+    length: Annotated[int | None, "pieces of a text that are read, at most"] = None
+    vocabulary: Annotated[int | None, "pieces that a text encoder from scratch knows"] = None
+
     # the shared subnetwork
-    encoder: Annotated[str | None, "conv, residual, dense, or pretrained:NAME_OR_FOLDER (Hugging Face)"] = None
+    encoder: Annotated[
+        str | None, "conv, residual, dense, recurrent, transformer, or pretrained:NAME_OR_FOLDER (Hugging Face)"
+    ] = None
     width: Annotated[int | None, "channels of the first block"] = None
     depth: Annotated[int | None, "number of blocks"] = None
     dim: Annotated[int | None, "dimensions of an embedding"] = None
     dropout: Annotated[float, "share of features dropped before the last layer, 0 to 1"] = 0.0
     norm: Annotated[str | None, "normalisation inside the network: batch or group"] = None
+    cell: Annotated[str | None, "of a recurrent encoder: lstm or gru"] = None
+    pooling: Annotated[str | None, "from the pieces of a text to one vector"] = None
     tune: Annotated[str, "a pretrained encoder is tuned in full, frozen, or frozen for a warmup first"] = "full"
 
     # how embeddings are compared, and what is asked of them

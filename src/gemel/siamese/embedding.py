@@ -27,6 +27,9 @@ if TYPE_CHECKING:
 FEW = 8
 """So many items are decoded without starting threads."""
 
+TEXTS = 16
+"""So many times as many texts as images are decoded at once, to be grouped by their length."""
+
 Progress = Callable[[int, int], None]
 """Called with (items done, items in all)."""
 
@@ -91,7 +94,8 @@ def collected(items: Any, modality: Modality) -> Collection:
 
 
 def _plain(sources: Sequence[Any] | np.ndarray, modality: Modality) -> Collection:
-    kept = [os.fspath(s) if isinstance(s, Path) else s for s in sources]
+    paths = modality.name != "text"  # a text's path stays one: a string is the text itself
+    kept = [os.fspath(s) if paths and isinstance(s, Path) else s for s in sources]
     return Collection(modality, kept, np.arange(len(kept)), origin="items")
 
 
@@ -109,7 +113,7 @@ def embedded(
     """
     if batch < 1:
         raise DataError(f"batch = {batch} must be at least 1.")
-    n = len(items)
+    n, batch = len(items), batch * (TEXTS if items.modality.name == "text" else 1)
     vectors, content = np.empty((n, dim), np.float32), np.zeros(n, np.int64)
     good, bad = np.zeros(n, bool), list[Bad]()
     for start, loaded in _loaded(items, batch):
@@ -117,8 +121,9 @@ def embedded(
         bad += [one for one in loaded if isinstance(one, Bad)]
         raws = [one[0] for one in loaded if not isinstance(one, Bad)]
         content[rows] = [one[1] for one in loaded if not isinstance(one, Bad)]
+        for group in _together(raws, items.modality):
+            vectors[rows[group]] = _encoded([raws[i] for i in group], items.modality, encoder, dim)
         if raws:
-            vectors[rows] = _encoded(raws, items.modality, encoder, dim)
             finite = np.isfinite(vectors[rows]).all(axis=1)
             good[rows] = finite
             bad += [Bad(items.name(int(i)), "its embedding is not finite", int(i)) for i in rows[~finite]]
@@ -127,6 +132,14 @@ def embedded(
     if bad:
         vectors, content = vectors[good], content[good]
     return Embeddings(vectors, np.flatnonzero(good), tuple(sorted(bad, key=lambda b: b.row)), content)
+
+
+def _together(raws: list[Raw], modality: Modality) -> list[Int[np.ndarray, " g"]]:
+    """Which items are prepared and encoded together: all of a batch, or as the modality groups them."""
+    groups = getattr(modality, "together", None)
+    if not raws:
+        return []
+    return [np.arange(len(raws))] if groups is None else list(groups(raws))
 
 
 def _encoded(raws: list[Raw], modality: Modality, encoder: Encoder, dim: int) -> Float[np.ndarray, "n d"]:

@@ -8,18 +8,25 @@ from __future__ import annotations
 from typing import Any
 
 from gemel.errors import RecipeError
-from gemel.items.image import ImageModality
 from gemel.items.modality import Modality
 from gemel.learn.encoders.conv import conv
 from gemel.learn.encoders.dense import dense
 from gemel.learn.encoders.encoder import Backbone, Encoder, Head
+from gemel.learn.encoders.recurrent import Recurrent
 from gemel.learn.encoders.residual import residual
 from gemel.recipe import Recipe
 
 __all__ = ["Backbone", "Encoder", "Head", "build", "pretrained_modality"]
 
-FITS = {"conv": "image", "residual": "image", "dense": "vector", "pretrained": "image"}
-"""Encoder → the modality it takes."""
+FITS = {
+    "conv": ("image",),
+    "residual": ("image",),
+    "dense": ("vector",),
+    "recurrent": ("text",),
+    "transformer": ("text",),
+    "pretrained": ("image", "text"),
+}
+"""Encoder → the modalities it takes."""
 
 
 def build(recipe: Recipe, modality: Modality, *, pretrained_config: dict[str, Any] | None = None) -> Encoder:
@@ -35,13 +42,17 @@ def build(recipe: Recipe, modality: Modality, *, pretrained_config: dict[str, An
         RecipeError: the encoder does not exist, or does not fit the modality or another choice.
     """
     backbone = _backbone(recipe, modality, pretrained_config)
-    dim = _given(recipe, "dim")
-    head = Head(backbone.features, dim, dropout=recipe.dropout, weighted=recipe.distance == "learned")
-    return Encoder(backbone, head)
+    own = modality.name == "text" and str(recipe.encoder).startswith("pretrained:")
+    plain = own and recipe.dim in (None, backbone.features)
+    dim = backbone.features if plain else _given(recipe, "dim")
+    weighted = recipe.distance == "learned"
+    return Encoder(backbone, Head(backbone.features, dim, dropout=recipe.dropout, weighted=weighted, plain=plain))
 
 
 def _backbone(recipe: Recipe, modality: Any, pretrained_config: dict[str, Any] | None) -> Backbone:
     kind = _kind(recipe, modality)
+    if modality.name == "text":
+        return _of_texts(recipe, kind, modality, pretrained_config)
     if kind == "pretrained":
         return _pretrained(recipe, modality, pretrained_config)
     size = {name: _given(recipe, name) for name in ("width", "depth", "norm")}
@@ -49,6 +60,21 @@ def _backbone(recipe: Recipe, modality: Any, pretrained_config: dict[str, Any] |
         return dense(modality.dim, **size)
     network = conv if kind == "conv" else residual
     return network(modality.channels, size=(modality.height, modality.width), **size)
+
+
+def _of_texts(recipe: Recipe, kind: str, modality: Any, pretrained_config: dict[str, Any] | None) -> Backbone:
+    pooling = _given(recipe, "pooling")
+    if kind == "recurrent":
+        size = {name: _given(recipe, name) for name in ("width", "depth", "cell")}
+        return Recurrent(modality.pieces, pooling=pooling, dropout=recipe.dropout, **size)
+    from gemel.learn.encoders import language  # transformers takes seconds to import
+
+    if kind == "transformer":
+        size = {name: _given(recipe, name) for name in ("width", "depth")}
+        return language.transformer(modality.pieces, length=modality.length, pooling=pooling, **size)
+    if pretrained_config is not None:
+        return language.rebuilt(pretrained_config, pooling=pooling, tune=recipe.tune)
+    return language.pretrained(_name(recipe), pooling=pooling, tune=recipe.tune)
 
 
 def _pretrained(recipe: Recipe, modality: Any, pretrained_config: dict[str, Any] | None) -> Backbone:
@@ -60,8 +86,12 @@ def _pretrained(recipe: Recipe, modality: Any, pretrained_config: dict[str, Any]
     return pretrained.pretrained(_name(recipe), **shape, tune=recipe.tune)
 
 
-def pretrained_modality(name: str) -> ImageModality:
-    """How a pretrained encoder of Hugging Face wants its images; see `processors.pretrained_modality`."""
+def pretrained_modality(name: str, modality: Modality, recipe: Recipe) -> Modality:
+    """How a pretrained encoder of Hugging Face wants its images, or its texts."""
+    if modality.name == "text":
+        from gemel.learn.encoders import language
+
+        return language.pretrained_text(name, length=recipe.length)
     from gemel.learn.encoders import processors  # transformers takes seconds to import
 
     return processors.pretrained_modality(name)
@@ -79,13 +109,13 @@ def _kind(recipe: Recipe, modality: Modality) -> str:
     kind = str(_given(recipe, "encoder")).partition(":")[0]
     if kind not in FITS:
         raise RecipeError(
-            f"There is no encoder {recipe.encoder!r}; choose conv, residual, dense, or pretrained:NAME_OR_FOLDER."
+            f"There is no encoder {recipe.encoder!r}; choose {', '.join(FITS)} (as pretrained:NAME_OR_FOLDER)."
         )
-    if FITS[kind] != modality.name:
-        fitting = ", ".join(name for name, takes in FITS.items() if takes == modality.name) or "none yet"
+    if modality.name not in FITS[kind]:
+        fitting = ", ".join(name for name, takes in FITS.items() if modality.name in takes) or "none yet"
         raise RecipeError(
-            f"The encoder {kind} takes items of modality {FITS[kind]}, and these are of modality {modality.name}; "
-            f"encoders for them: {fitting}."
+            f"The encoder {kind} takes items of modality {' or '.join(FITS[kind])}, and these are of modality "
+            f"{modality.name}; encoders for them: {fitting}."
         )
     if kind != "pretrained" and recipe.tune != "full":
         raise RecipeError(

@@ -7,6 +7,7 @@ shapes; nothing of files, of losses, or of how the backbone is built.
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import torch
@@ -18,18 +19,22 @@ if TYPE_CHECKING:
 
 
 class Backbone(nn.Module):
-    """What every backbone offers: named inputs of a fixed shape, `features` numbers out, and freezing.
+    """What every backbone offers: named inputs, `features` numbers out, and freezing.
 
     Args:
         features: how many numbers come out for one item.
-        shapes: input name → shape of one item, without the batch.
+        shapes: input name → shape of one item, without the batch; an axis of None has any length, the same for all.
     """
 
-    def __init__(self, features: int, shapes: dict[str, tuple[int, ...]]) -> None:
+    def __init__(self, features: int, shapes: Mapping[str, tuple[int | None, ...]]) -> None:
         super().__init__()
         self.features = features
         self.shapes = shapes
         self.frozen = False
+
+    def example(self, n: int, chance: torch.Generator) -> dict[str, Tensor]:
+        """Random inputs for `n` items: float32, standard normal."""
+        return {name: torch.randn(n, *_fixed(shape), generator=chance) for name, shape in self.shapes.items()}
 
     def freeze(self) -> Backbone:
         """Parameters stop learning, and BatchNorm and dropout stay as in use, under `.train()` too."""
@@ -58,16 +63,24 @@ class Head(nn.Module):
         dropout: share of features dropped in training, in [0, 1).
         unit: whether embeddings get length 1 (before the weights).
         weighted: whether each dimension has a learned weight, at least 0 and 1 at the start.
+        plain: whether there is no linear layer, so that features that mean something already stay what they are.
     """
 
     def __init__(
-        self, features: int, dim: int, *, dropout: float = 0.0, unit: bool = True, weighted: bool = False
+        self,
+        features: int,
+        dim: int,
+        *,
+        dropout: float = 0.0,
+        unit: bool = True,
+        weighted: bool = False,
+        plain: bool = False,
     ) -> None:
         super().__init__()
         self.dim = dim
         self.unit = unit
         self.dropout = nn.Dropout(dropout)
-        self.linear = nn.Linear(features, dim)
+        self.linear = nn.Identity() if plain else nn.Linear(features, dim)
         self.free = nn.Parameter(torch.zeros(dim)) if weighted else None
 
     @property
@@ -105,10 +118,14 @@ class Encoder(nn.Module):
         """Embeddings of prepared items; an image comes as `image` [n, c, h, w], a vector as `vector` [n, d]."""
         return self.head(self.backbone(*[inputs[name] for name in self.inputs]))
 
-    def example(self, n: int, *, seed: int = 0) -> dict[str, Float[Tensor, "n ..."]]:
-        """Random inputs for `n` items, float32 and standard normal; the same ones for the same seed."""
-        chance = torch.Generator().manual_seed(seed)
-        return {name: torch.randn(n, *shape, generator=chance) for name, shape in self.backbone.shapes.items()}
+    def example(self, n: int, *, seed: int = 0) -> dict[str, Tensor]:
+        """Random inputs for `n` items; the same ones for the same seed."""
+        return self.backbone.example(n, torch.Generator().manual_seed(seed))
+
+
+def _fixed(shape: tuple[int | None, ...]) -> list[int]:
+    """A shape with some length for every open axis."""
+    return [7 if size is None else size for size in shape]
 
 
 def unit_length(x: Float[Tensor, "n d"]) -> Float[Tensor, "n d"]:

@@ -1,0 +1,162 @@
+"""Texts as items: read, repaired, cut into pieces of a vocabulary. Knows the `tokenizers` library, no network.
+
+A vocabulary comes with a pretrained encoder, or is learned from the training split.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
+
+from gemel.errors import ModelError, RecipeError, UnreadableItem, require
+from gemel.items.modality import Prepared, Raw, Raws
+
+if TYPE_CHECKING:
+    from jaxtyping import Int, UInt8
+
+UNREAD = "[UNK]"
+PAD = "[PAD]"
+BUDGET = 1 << 14
+"""Bytes of text, padding included, that are prepared together."""
+
+
+@dataclass(frozen=True)
+class TextModality:
+    """How texts are read and cut into pieces.
+
+    Attributes:
+        length: most pieces of a text that are read, marks at its ends included; what is beyond is cut off.
+        vocabulary: pieces that `fit` learns where there is no tokenizer.
+        tokenizer: the tokenizer as the JSON of the `tokenizers` library; empty before `fit`.
+    """
+
+    length: int = 256
+    vocabulary: int = 8_000
+    tokenizer: str = ""
+    name: ClassVar[str] = "text"
+
+    def __post_init__(self) -> None:
+        if self.length < 3:
+            raise RecipeError(f"length = {self.length} must be at least 3: two marks, and one piece of a text.")
+        if self.vocabulary < 100:
+            raise RecipeError(f"vocabulary = {self.vocabulary} must be at least 100 pieces.")
+
+    def load(self, source: Any) -> UInt8[np.ndarray, " c"]:
+        """One text as UTF-8, from a string, bytes, or a `Path` to a file.
+
+        Bytes that are no UTF-8 become the replacement character; spaces at the ends are dropped.
+
+        Raises:
+            UnreadableItem: no text, an empty one, or a file that cannot be read.
+        """
+        if isinstance(source, Path):
+            try:
+                source = source.read_bytes()
+            except OSError as error:
+                raise UnreadableItem(str(source), error.strerror or "cannot be read") from None
+        if isinstance(source, bytes):
+            source = source.decode("utf-8", "replace")
+        if not isinstance(source, str):
+            raise UnreadableItem("text", f"is a {type(source).__name__}, where a text is expected")
+        text = unicodedata.normalize("NFC", source.encode("utf-8", "replace").decode("utf-8")).strip()
+        if not text:
+            raise UnreadableItem("text", "is empty")
+        return np.frombuffer(text.encode("utf-8"), np.uint8)
+
+    def fit(self, raws: Raws) -> TextModality:
+        """With a vocabulary of the pieces that these texts are made of (WordPiece), where there is none yet."""
+        if self.tokenizer:
+            return self
+        return replace(self, tokenizer=_learned([_text(raw) for raw in raws], self.vocabulary))
+
+    def prepare(self, raws: Raws, *, rng: np.random.Generator | None = None) -> Prepared:
+        """`input_ids` and `attention_mask`, int64 [m, l], as long as the longest of these texts."""
+        encoded = self._engine().encode_batch([_text(raw) for raw in raws])
+        longest = max((len(one.ids) for one in encoded), default=1)
+        ids = np.full((len(raws), longest), self.padding, np.int64)
+        mask = np.zeros((len(raws), longest), np.int64)
+        for row, one in enumerate(encoded):
+            ids[row, : len(one.ids)], mask[row, : len(one.ids)] = one.ids, 1
+        return Prepared({"input_ids": ids, "attention_mask": mask}, np.arange(len(raws)))
+
+    def together(self, raws: Sequence[Raw]) -> list[Int[np.ndarray, " g"]]:
+        """Which texts to prepare together, so that little is padding: alike in length, and not too many."""
+        lengths = np.array([len(raw) for raw in raws])
+        order = np.argsort(lengths, kind="stable")
+        groups, start = [], 0
+        for end in range(1, len(order) + 1):
+            full = end < len(order) and (end + 1 - start) * min(lengths[order[end]], 6 * self.length) > BUDGET
+            if full or end == len(order):
+                groups.append(order[start:end])
+                start = end
+        return groups
+
+    def cut(self, raws: Raws) -> int:
+        """How many of these texts are longer than what is read of them."""
+        return sum(bool(one.overflowing) for one in self._engine().encode_batch([_text(raw) for raw in raws]))
+
+    def without(self, raw: UInt8[np.ndarray, " c"], part: tuple[int, int]) -> UInt8[np.ndarray, " c"]:
+        """The text without its characters from `part[0]` up to, not including, `part[1]`."""
+        text = _text(raw)
+        return np.frombuffer((text[: part[0]] + text[part[1] :]).encode("utf-8"), np.uint8)
+
+    @property
+    def pieces(self) -> int:
+        """How many pieces the vocabulary has."""
+        return int(self._engine().get_vocab_size())
+
+    @property
+    def padding(self) -> int:
+        """The number that fills up the end of short texts; the mask says where, so any piece would do."""
+        engine = self._engine()
+        found = [engine.token_to_id(word) for word in (PAD, "<pad>", UNREAD, "<unk>")]
+        return next((number for number in found if number is not None), 0)
+
+    def config(self) -> dict[str, Any]:
+        """Plain JSON values; `modality_from` undoes it."""
+        return {"name": self.name, **asdict(self)}
+
+    def _engine(self) -> Any:
+        if not self.tokenizer:
+            raise ModelError("This text modality has no vocabulary yet: fit it on the training texts first.")
+        return _engine(self.tokenizer, self.length)
+
+
+@lru_cache(maxsize=8)
+def _engine(tokenizer: str, length: int) -> Any:
+    """The tokenizer with our cut and without padding: a file of it may carry others of its own."""
+    try:
+        engine = _library().Tokenizer.from_str(tokenizer)
+    except Exception as error:  # the library raises plain Exceptions
+        raise ModelError(f"The tokenizer cannot be read: {error}") from None
+    engine.enable_truncation(length)
+    engine.no_padding()
+    return engine
+
+
+def _learned(texts: Sequence[str], vocabulary: int) -> str:
+    """A WordPiece vocabulary in lower case, and the marks around a text, as BERT has them."""
+    library = _library()
+    engine = library.Tokenizer(library.models.WordPiece(unk_token=UNREAD))
+    engine.normalizer = library.normalizers.BertNormalizer(lowercase=True)
+    engine.pre_tokenizer = library.pre_tokenizers.BertPreTokenizer()
+    marks = [PAD, UNREAD, "[CLS]", "[SEP]"]
+    trainer = library.trainers.WordPieceTrainer(vocab_size=vocabulary, special_tokens=marks, show_progress=False)
+    engine.train_from_iterator(texts, trainer)
+    ends = [(mark, engine.token_to_id(mark)) for mark in ("[CLS]", "[SEP]")]
+    engine.post_processor = library.processors.TemplateProcessing(single="[CLS] $A [SEP]", special_tokens=ends)
+    return str(engine.to_str())
+
+
+def _library() -> Any:
+    return require("tokenizers", extra="text", purpose="read texts")
+
+
+def _text(raw: Any) -> str:
+    return bytes(raw).decode("utf-8")

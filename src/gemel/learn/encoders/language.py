@@ -1,0 +1,155 @@
+"""Text encoders of Hugging Face as backbones: with trained weights by name or folder, small ones from scratch.
+
+Weights are read from safetensors only, never from pickles.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor, nn
+from transformers import AutoConfig, AutoModel, AutoTokenizer, BertConfig
+
+from gemel.errors import RecipeError
+from gemel.items.text import TextModality
+from gemel.learn.encoders.processors import quiet
+from gemel.learn.encoders.text import Pooling, TextBackbone
+
+if TYPE_CHECKING:
+    from jaxtyping import Float, Int
+
+UNWANTED = ("_name_or_path", "id2label", "label2id", "transformers_version", "architectures", "dtype", "torch_dtype")
+"""Parts of a configuration that describe its origin or another task, not the network."""
+LONGEST = 512
+"""Pieces that are read where nobody says how many."""
+
+
+class Language(TextBackbone):
+    """A transformer over the pieces of a text, and a pooling.
+
+    Args:
+        model: the transformers model; takes input_ids and attention_mask.
+        pooling: mean, cls, max, last or attention.
+
+    Attributes:
+        config_json: the configuration as plain JSON values; `rebuilt` makes the network again from it.
+    """
+
+    def __init__(self, model: nn.Module, pooling: str) -> None:
+        config: Any = model.config
+        super().__init__(config.hidden_size, config.vocab_size)
+        self.model = model
+        self.pool = Pooling(pooling, config.hidden_size)
+        plain = json.loads(config.to_json_string(use_diff=False))
+        self.config_json = {name: value for name, value in plain.items() if name not in UNWANTED}
+
+    def forward(self, input_ids: Int[Tensor, "n l"], attention_mask: Int[Tensor, "n l"]) -> Float[Tensor, "n f"]:
+        out = self.model(input_ids=input_ids, attention_mask=attention_mask)
+        return self.pool(out.last_hidden_state, attention_mask)
+
+
+def transformer(
+    pieces: int, *, width: int, depth: int, length: int, pooling: str = "mean", dropout: float = 0.1
+) -> Language:
+    """A small BERT from scratch: `depth` layers of `width` numbers, a head for every 64 of them."""
+    config = BertConfig(
+        vocab_size=pieces,
+        hidden_size=width,
+        num_hidden_layers=depth,
+        num_attention_heads=max(1, width // 64),
+        intermediate_size=4 * width,
+        max_position_embeddings=max(length, 16),
+        hidden_dropout_prob=dropout,
+        attention_probs_dropout_prob=dropout,
+    )
+    return Language(AutoModel.from_config(config, **_without_pooler(config)), pooling)
+
+
+def pretrained(name: str, *, pooling: str = "mean", tune: str = "full") -> Language:
+    """The backbone with its trained weights.
+
+    Args:
+        name: of a model on the hub of Hugging Face, or a folder with `config.json` and safetensors.
+        pooling: mean, cls, max or last.
+        tune: full; frozen, which never learns; or warmup, which is frozen until `thaw` is called.
+
+    Raises:
+        RecipeError: there is no such text encoder.
+    """
+    with quiet():
+        try:
+            config = AutoConfig.from_pretrained(name)
+            model, report = AutoModel.from_pretrained(
+                name,
+                config=config,
+                dtype=torch.float32,
+                use_safetensors=True,
+                output_loading_info=True,
+                **_without_pooler(config),
+            )
+        except (OSError, ValueError) as error:
+            raise RecipeError(
+                f"{name!r} is no text encoder that can be loaded: {str(error).splitlines()[0]} Give the name of one on "
+                "the hub of Hugging Face, or a folder with config.json and safetensors; or choose encoder = recurrent, "
+                "which starts from scratch."
+            ) from error
+    missing = sorted(report["missing_keys"])
+    if missing:
+        raise RecipeError(
+            f"{name!r} holds no weights for {len(missing)} parts of its encoder ({missing[0]}, …); they would be "
+            "random. Choose a checkpoint that holds them."
+        )
+    return _tuned(Language(model, pooling), tune)
+
+
+def rebuilt(config_json: dict[str, Any], *, pooling: str, tune: str = "full") -> Language:
+    """The backbone with random weights from `config_json` alone; the caller loads the weights."""
+    with quiet():
+        config = AutoConfig.for_model(**config_json)
+        model = AutoModel.from_config(config, **_without_pooler(config))
+    return _tuned(Language(model, pooling), tune)
+
+
+def _without_pooler(config: Any) -> dict[str, bool]:
+    """BERT and its like have a layer behind the first piece that sentence encoders do not use."""
+    has = config.model_type in ("bert", "roberta", "xlm-roberta", "mpnet", "camembert", "electra-none")
+    return {"add_pooling_layer": False} if has else {}
+
+
+def _tuned(backbone: Language, tune: str) -> Language:
+    if tune != "full":
+        backbone.freeze()
+    return backbone
+
+
+def pretrained_text(name: str, *, length: int | None = None) -> TextModality:
+    """How a pretrained text encoder wants its texts: its own tokenizer, and as many pieces as it was made for.
+
+    Args:
+        name: of a model on the hub of Hugging Face, or a folder.
+        length: most pieces of a text; None: what the folder says.
+
+    Raises:
+        RecipeError: there is no such tokenizer.
+    """
+    with quiet():
+        try:
+            tokenizer = AutoTokenizer.from_pretrained(name, use_fast=True)
+        except (OSError, ValueError, ImportError) as error:
+            raise RecipeError(f"{name!r} has no tokenizer that can be loaded: {str(error).splitlines()[0]}") from error
+    if not getattr(tokenizer, "backend_tokenizer", None):
+        raise RecipeError(f"{name!r} has no fast tokenizer (tokenizer.json), which is what gemel keeps and runs.")
+    return TextModality(length=length or _length(name, tokenizer), tokenizer=tokenizer.backend_tokenizer.to_str())
+
+
+def _length(name: str, tokenizer: Any) -> int:
+    """Pieces of a text: what sentence-transformers reads, else what the tokenizer was made for, at most LONGEST."""
+    file = Path(name) / "sentence_bert_config.json"
+    if file.exists():
+        said = json.loads(file.read_text(encoding="utf-8")).get("max_seq_length")
+        if said:
+            return int(said)
+    return min(int(tokenizer.model_max_length), LONGEST)

@@ -1,0 +1,67 @@
+"""A recurrent network over the pieces of a text, in both directions.
+
+Without packed sequences, so that it exports: the way back is a second one-way pass over the turned text.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor, nn
+
+from gemel.learn.encoders.text import Pooling, TextBackbone
+
+if TYPE_CHECKING:
+    from jaxtyping import Float, Int
+
+CELLS = {"lstm": nn.LSTM, "gru": nn.GRU}
+
+
+class Recurrent(TextBackbone):
+    """Embedded pieces, `depth` layers of LSTM or GRU in both directions, and a pooling.
+
+    MaLSTM (Mueller and Thyagarajan, 2016) is one of them: one LSTM layer, pooling = last, Manhattan distance.
+
+    Args:
+        pieces: how many pieces the vocabulary has.
+        width: numbers that a piece is embedded in, and that each direction has.
+        depth: layers.
+        cell: lstm or gru.
+        pooling: mean, cls, max, last or attention; the last piece of either direction's own way.
+        dropout: share of the embedded pieces' numbers that are dropped in training.
+    """
+
+    def __init__(
+        self, pieces: int, *, width: int, depth: int, cell: str = "lstm", pooling: str = "mean", dropout: float = 0.0
+    ) -> None:
+        super().__init__(2 * width, pieces)
+        self.embed = nn.Embedding(pieces, width)
+        self.dropout = nn.Dropout(dropout)
+        sizes = [width, *[2 * width] * (depth - 1)]
+        self.there = nn.ModuleList([CELLS[cell](size, width, batch_first=True) for size in sizes])
+        self.back = nn.ModuleList([CELLS[cell](size, width, batch_first=True) for size in sizes])
+        self.last = pooling == "last"
+        self.pool = Pooling(pooling, 2 * width)
+
+    def forward(self, input_ids: Int[Tensor, "n l"], attention_mask: Int[Tensor, "n l"]) -> Float[Tensor, "n f"]:
+        x = self.dropout(self.embed(input_ids))
+        turned = _turned(attention_mask)
+        for there, back in zip(self.there, self.back, strict=True):
+            ahead, behind = there(x)[0], back(_along(x, turned))[0]
+            x = torch.cat([ahead, _along(behind, turned)], 2)
+        if not self.last:
+            return self.pool(x, attention_mask)
+        # the last piece of the way back is the first of the text
+        half = x.shape[2] // 2
+        return torch.cat([self.pool(x, attention_mask)[:, :half], x[:, 0, half:]], 1)
+
+
+def _turned(mask: Int[Tensor, "n l"]) -> Int[Tensor, "n l"]:
+    """Where each piece comes from when a text is turned round; padding stays."""
+    place, length = torch.arange(mask.shape[1], device=mask.device)[None], mask.sum(1, keepdim=True)
+    return torch.where(place < length, length - 1 - place, place)
+
+
+def _along(x: Float[Tensor, "n l f"], order: Int[Tensor, "n l"]) -> Float[Tensor, "n l f"]:
+    return x.gather(1, order[..., None].expand(-1, -1, x.shape[2]))

@@ -1,0 +1,70 @@
+"""What all text encoders have in common: their inputs, and how the vectors of a text's pieces become one.
+
+Knows tensors; no tokenizer and no network.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor, nn
+
+from gemel.errors import RecipeError
+from gemel.learn.encoders.encoder import Backbone
+
+if TYPE_CHECKING:
+    from jaxtyping import Float, Int
+
+POOLINGS = ("mean", "cls", "max", "last", "attention")
+
+
+class TextBackbone(Backbone):
+    """A backbone over `input_ids` and `attention_mask`, both [n, l].
+
+    Args:
+        features: how many numbers come out for one text.
+        pieces: how many pieces the vocabulary has.
+    """
+
+    def __init__(self, features: int, pieces: int) -> None:
+        super().__init__(features, {"input_ids": (None,), "attention_mask": (None,)})
+        self.pieces = pieces
+
+    def example(self, n: int, chance: torch.Generator) -> dict[str, Tensor]:
+        """Texts of 2 to 9 random pieces."""
+        ids = torch.randint(self.pieces, (n, 9), generator=chance)
+        length = torch.randint(2, 10, (n, 1), generator=chance)
+        length[0] = 9
+        return {"input_ids": ids, "attention_mask": (torch.arange(9) < length).long()}
+
+
+class Pooling(nn.Module):
+    """The vectors of a text's pieces → one vector: their mean, the first, the greatest, the last, or as they weigh.
+
+    Args:
+        how: mean, cls, max, last or attention (Lin et al. 2017, A structured self-attentive sentence embedding).
+        features: numbers of a vector.
+    """
+
+    def __init__(self, how: str, features: int) -> None:
+        super().__init__()
+        if how not in POOLINGS:
+            raise RecipeError(f"pooling = {how!r} does not exist; choose one of {', '.join(POOLINGS)}.")
+        self.how = how
+        self.weigh = nn.Sequential(nn.Linear(features, features), nn.Tanh(), nn.Linear(features, 1))
+        if how != "attention":
+            self.weigh = nn.Sequential()
+
+    def forward(self, pieces: Float[Tensor, "n l f"], mask: Int[Tensor, "n l"]) -> Float[Tensor, "n f"]:
+        there = mask[..., None].to(pieces.dtype)
+        if self.how == "cls":
+            return pieces[:, 0]
+        if self.how == "last":
+            last = (mask * torch.arange(mask.shape[1], device=mask.device)).argmax(1)
+            return pieces.gather(1, last[:, None, None].expand(-1, 1, pieces.shape[2])).squeeze(1)
+        if self.how == "max":
+            return pieces.masked_fill(there == 0, -1e4).amax(1)
+        if self.how == "attention":
+            there = self.weigh(pieces).masked_fill(there == 0, -1e4).softmax(1)
+        return (pieces * there).sum(1) / there.sum(1).clamp(min=1e-9)
