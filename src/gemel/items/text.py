@@ -6,6 +6,7 @@ A vocabulary comes with a pretrained encoder, or is learned from the training sp
 from __future__ import annotations
 
 import unicodedata
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import lru_cache
@@ -70,7 +71,7 @@ class TextModality:
         return np.frombuffer(text.encode("utf-8"), np.uint8)
 
     def fit(self, raws: Raws) -> TextModality:
-        """With a vocabulary of the pieces that these texts are made of (WordPiece), where there is none yet."""
+        """With a vocabulary of the words and letters that these texts are made of, where there is none yet."""
         if self.tokenizer:
             return self
         return replace(self, tokenizer=_learned([_text(raw) for raw in raws], self.vocabulary))
@@ -101,7 +102,7 @@ class TextModality:
         """How many of these texts are longer than what is read of them."""
         return sum(bool(one.overflowing) for one in self._engine().encode_batch([_text(raw) for raw in raws]))
 
-    def without(self, raw: UInt8[np.ndarray, " c"], part: tuple[int, int]) -> UInt8[np.ndarray, " c"]:
+    def without(self, raw: UInt8[np.ndarray, " c"], part: tuple[int, int]) -> UInt8[np.ndarray, " k"]:
         """The text without its characters from `part[0]` up to, not including, `part[1]`."""
         text = _text(raw)
         return np.frombuffer((text[: part[0]] + text[part[1] :]).encode("utf-8"), np.uint8)
@@ -141,17 +142,33 @@ def _engine(tokenizer: str, length: int) -> Any:
 
 
 def _learned(texts: Sequence[str], vocabulary: int) -> str:
-    """A WordPiece vocabulary in lower case, and the marks around a text, as BERT has them."""
+    """The most common words in lower case, and all characters, of which rarer words are spelled (WordPiece).
+
+    The trainers of the library break ties by chance; these words come in the same order every time.
+    """
     library = _library()
-    engine = library.Tokenizer(library.models.WordPiece(unk_token=UNREAD))
-    engine.normalizer = library.normalizers.BertNormalizer(lowercase=True)
-    engine.pre_tokenizer = library.pre_tokenizers.BertPreTokenizer()
-    marks = [PAD, UNREAD, "[CLS]", "[SEP]"]
-    trainer = library.trainers.WordPieceTrainer(vocab_size=vocabulary, special_tokens=marks, show_progress=False)
-    engine.train_from_iterator(texts, trainer)
-    ends = [(mark, engine.token_to_id(mark)) for mark in ("[CLS]", "[SEP]")]
+    lower, words = library.normalizers.BertNormalizer(lowercase=True), library.pre_tokenizers.BertPreTokenizer()
+    counts: Counter[str] = Counter()
+    for text in texts:
+        counts.update(word for word, _ in words.pre_tokenize_str(lower.normalize_str(text)))
+    letters: Counter[str] = Counter()
+    for word, count in counts.items():
+        for letter in word:
+            letters[letter] += count
+    known = _common(letters, vocabulary // 4)
+    pieces = [PAD, UNREAD, "[CLS]", "[SEP]", *known, *(f"##{letter}" for letter in known)]
+    pieces = list(dict.fromkeys([*pieces, *_common(counts, vocabulary)]))[:vocabulary]
+    number = {piece: place for place, piece in enumerate(pieces)}
+    engine = library.Tokenizer(library.models.WordPiece(number, unk_token=UNREAD))
+    engine.normalizer, engine.pre_tokenizer = lower, words
+    ends = [(mark, number[mark]) for mark in ("[CLS]", "[SEP]")]
     engine.post_processor = library.processors.TemplateProcessing(single="[CLS] $A [SEP]", special_tokens=ends)
     return str(engine.to_str())
+
+
+def _common(counts: Counter[str], most: int) -> list[str]:
+    """The most common first; of equals, by their letters."""
+    return [word for word, _ in sorted(counts.items(), key=lambda entry: (-entry[1], entry[0]))[:most]]
 
 
 def _library() -> Any:
