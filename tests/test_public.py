@@ -17,8 +17,8 @@ from gemel.siamese.decision import fit_decision
 NAMES = """
 __version__ Collection Cosine DataError Decision Embeddings Enrolled Euclidean Evaluation Gallery GemelError Hit
 ImageModality Labels Manhattan Match Method MissingExtra ModelError NotCalibrated NotEnoughData OperatingPoint Overlap
-Pairs Recipe RecipeError Siamese TooManyBad TrainingFailed Triplets UnreadableItem VectorModality Verdict evaluate
-read split train
+Pairs Recipe RecipeError Siamese TextModality TooManyBad TrainingFailed Triplets UnreadableItem VectorModality Verdict
+evaluate read split train
 """.split()
 
 HEAVY = (

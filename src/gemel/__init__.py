@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from gemel.items.image import ImageModality as ImageModality
     from gemel.items.read import read as read
     from gemel.items.split import split as split
+    from gemel.items.text import TextModality as TextModality
     from gemel.items.vector import VectorModality as VectorModality
     from gemel.learn.train import train as train
     from gemel.recipe import Recipe as Recipe
@@ -61,6 +62,7 @@ _HOMES = {
     "items.image": "ImageModality",
     "items.read": "read",
     "items.split": "split",
+    "items.text": "TextModality",
     "items.vector": "VectorModality",
     "learn.train": "train",
     "recipe": "Recipe",

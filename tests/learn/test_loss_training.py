@@ -12,8 +12,10 @@ from torch.nn.functional import normalize
 
 from gemel.learn.distances import Distance, distance
 from gemel.learn.losses import NAMED, Contrastive, Knows, Loss, Matryoshka, Memory, SupCon, WeightedSum
+from gemel.learn.outset import outset
 from gemel.learn.relation import Relation, Side, SparsePairs
 from tests.learn.loss_oracles import BALANCED, LOSSES, codes, every_distance
+from tests.learn.patterns import QUICK, collection
 
 IDENTITIES, ITEMS, DIM = 48, 8, 16
 
@@ -92,3 +94,12 @@ def test_a_linear_encoder_learns_new_identities(name: str, kernel: str) -> None:
         optimiser.step()
     assert before < 0.7
     assert held_out() > 0.9
+
+
+@pytest.mark.parametrize("name", ["bce", "sigmoid"])
+def test_scale_and_bias_keep_pace_with_the_encoder(name: str) -> None:
+    """At the encoder's rate they would hardly move within a few hundred steps, and the loss not tell pairs apart."""
+    learner = outset(collection(), QUICK.but(loss=name, lr=1e-3)).learner
+    groups = learner.configure_optimizers()["optimizer"].param_groups
+    assert [group["initial_lr"] for group in groups] == pytest.approx([1e-3, 1e-3, 0.1])
+    assert len(groups[-1]["params"]) == 2

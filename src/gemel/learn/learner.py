@@ -171,13 +171,20 @@ def _moved(batch: Batch, device: torch.device) -> Batch:
 
 
 def _weight_groups(module: Learner, decay: float) -> list[dict[str, Any]]:
-    """Matrices and kernels decay; biases, norms and the loss's own parameters do not; frozen ones stand still."""
+    """Matrices and kernels decay; biases, norms and the loss's own parameters do not; frozen ones stand still.
+
+    The loss's own parameters learn at its own pace.
+    """
+    assert module.recipe.lr is not None
     own = list(module.encoder.parameters())
-    kept = [p for p in own if p.dim() < 2] + list(module.loss.parameters())
-    return [
+    groups: list[dict[str, Any]] = [
         {"params": [p for p in own if p.dim() >= 2], "weight_decay": decay},
-        {"params": kept, "weight_decay": 0.0},
+        {"params": [p for p in own if p.dim() < 2], "weight_decay": 0.0},
     ]
+    for loss in module.loss.modules():
+        if isinstance(loss, Loss) and (learned := list(loss.parameters(recurse=False))):
+            groups.append({"params": learned, "weight_decay": 0.0, "lr": loss.pace * module.recipe.lr})
+    return groups
 
 
 def rehearse(learner: Learner, device: str, precision: str | None, steps: int = 6) -> float:

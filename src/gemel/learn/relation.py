@@ -166,6 +166,8 @@ class Relation:
             if score is not None:
                 score[place, itself] = torch.nan
             return Block(same, different, score)
+        if self._disjoint:
+            return Block(same, different, score)
         content = side.ids[:, None] == cols.ids
         same |= content
         same &= ~(content & (side.view[:, None] == cols.view))
@@ -176,6 +178,11 @@ class Relation:
     def _distinct(self) -> bool:
         """Whether content is equal only between a row and itself: the common batch, and the quick one."""
         return self.rows is self.cols and len(torch.unique(self.rows.ids)) == len(self.rows)
+
+    @cached_property
+    def _disjoint(self) -> bool:
+        """Whether no content is on both sides: the questions and answers of a batch."""
+        return self.rows is not self.cols and not bool(torch.isin(self.rows.ids, self.cols.ids).any())
 
     @cached_property
     def _complete(self) -> bool:

@@ -21,6 +21,8 @@ CHOICES: dict[str, tuple[str, ...]] = {
     "protocol": ("open", "closed"),
 }
 """What a field may be, where it is one of a few words."""
+PROXIES = ("softmax", "cosface", "arcface", "proxyanchor")
+"""Losses with a learned point for each identity; they learn most from batches of many."""
 BUDGETS = ("steps", "epochs", "minutes")
 """What a budget can be given in."""
 
@@ -65,6 +67,6 @@ RANGES = {
 ONLY: dict[str, tuple[str, ...]] = {
     "miner": ("triplet",),
     "soft": ("triplet",),
-    "sampled": ("softmax", "cosface", "arcface", "proxyanchor"),
+    "sampled": PROXIES,
 }
 """Choices that only some losses look at."""

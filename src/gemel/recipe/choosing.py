@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from gemel.recipe.allowed import BUDGETS
+from gemel.recipe.allowed import BUDGETS, PROXIES
 from gemel.recipe.fields import Recipe
 
 
@@ -54,13 +54,10 @@ def choose(recipe: Recipe, facts: Facts) -> Recipe:
         "loss": loss,
         "distance": distance,
         **_network(facts.modality, pretrained=pretrained),
-        "norm": "group" if recipe.chunk or (facts.several and facts.device == "cpu") else "batch",
-        "identities": min(64, max(2, facts.identities + facts.singletons)),
-        "items": max(2, min(4, facts.median_items)),
+        **({} if facts.modality == "text" else _shape(recipe, facts)),
+        "identities": min(128 if loss in PROXIES else 64, max(2, facts.identities + facts.singletons)),
+        "items": 2 if loss in PROXIES else max(2, min(4, facts.median_items)),
         "batch_pairs": max(2, min(128, facts.pairs or 128)),
-        "size": _side(facts),
-        "color": facts.color,
-        "aspect": "stretch",
         "precision": "bf16" if facts.fast_bf16 else "fp32",
         "lr": 5e-5 if pretrained else 1e-3,
     }
@@ -79,6 +76,13 @@ def _network(modality: str, *, pretrained: bool) -> dict[str, Any]:
     return {"encoder": "dense" if vector else "conv", "width": 256 if vector else 64, "depth": 2 if vector else 4} | {
         "dim": 256
     }
+
+
+def _shape(recipe: Recipe, facts: Facts) -> dict[str, Any]:
+    """What images are made of, and what fits networks over them."""
+    alone = recipe.chunk or (facts.several and facts.device == "cpu")  # no item may depend on the others of its batch
+    images = {"size": _side(facts), "color": facts.color, "aspect": "stretch"}
+    return {**images, "norm": "group" if alone else "batch"}
 
 
 def _loss(facts: Facts) -> str:

@@ -21,6 +21,9 @@ class ArcFace(Softmax):
     The angle is read off the distance between unit-length vectors; under Manhattan distance, off the one that so
     large a distance has on average. An angle that would pass the half turn counts as farther by margin · sin(margin).
 
+    Made for cosines: with Euclidean and Manhattan distance it learns more slowly than any other loss here (0.88 and
+    0.82 of AUC where cosine reached 0.94, after 300 steps of 64 Omniglot characters × 2).
+
     Args:
         margin: in radians.
         temperature: one over the source's scale s.

@@ -57,6 +57,8 @@ class Loss(nn.Module):
     """Any one of these is enough."""
     any_columns: bool = False
     """Whether it compares its rows with whatever columns there are: a memory of other batches, another process's."""
+    pace: float = 1.0
+    """How much faster than the encoder its own parameters learn."""
 
     def __init__(self, distance: Distance) -> None:
         super().__init__()

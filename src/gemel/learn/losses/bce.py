@@ -31,6 +31,8 @@ class CrossEntropy(Pairwise):
     Source: Koch, Zemel and Salakhutdinov (2015), Siamese neural networks for one-shot image recognition.
     """
 
+    pace = 100.0  # a step of the encoder's length would leave bias and scale where they are for thousands of steps
+
     def __init__(self, distance: Distance, *, scale: float = 8.0, middle: float = 0.5, balanced: bool = True) -> None:
         super().__init__(distance, balanced=balanced)
         self.bias = nn.Parameter(torch.tensor(scale * middle))

@@ -30,6 +30,8 @@ class Sigmoid(Pairwise):
     Source: Zhai et al. (2023), Sigmoid loss for language image pre-training, algorithm 1.
     """
 
+    pace = 100.0  # a step of the encoder's length would leave bias and scale where they are for thousands of steps
+
     def __init__(self, distance: Distance, *, scale: float = 10.0, bias: float = -10.0) -> None:
         super().__init__(distance, balanced=False)
         self.bias = nn.Parameter(torch.tensor(bias))
