@@ -12,7 +12,7 @@ from gemel.errors import RecipeError
 from gemel.learn.distances import distance
 from gemel.learn.losses import NAMED, Circle, Contrastive, CrossEntropy, Knows, Loss, Triplet, build, triplet, whole
 from gemel.learn.relation import Relation
-from gemel.recipe import CHOICES, Recipe
+from gemel.recipe import Recipe
 from tests.learn.loss_oracles import (
     GRADED,
     LOSSES,
@@ -201,7 +201,7 @@ def test_the_head_of_cross_entropy_is_optimised_and_saved() -> None:
     assert fresh(x, x, relations()["pairs"]).value == loss(x, x, relations()["pairs"]).value
 
 
-@pytest.mark.parametrize("chosen", CHOICES["loss"])
+@pytest.mark.parametrize("chosen", NAMED)
 def test_a_recipe_builds_its_loss(chosen: str) -> None:
     own = {"miner": "semihard", "soft": True} if chosen == "triplet" else {}
     loss = build(

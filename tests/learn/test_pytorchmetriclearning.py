@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 from torch import Tensor, nn
 
+from gemel.errors import RecipeError
 from gemel.learn.distances import distance
 from gemel.learn.losses import InfoNCE, Knows, Loss, Memory, PytorchMetricLearning, SupCon
+from gemel.learn.outset import outset
 from gemel.learn.relation import UNKNOWN, Relation, Side
+from gemel.learn.train import train
 from tests.learn.loss_oracles import codes, embeddings, explicit, reordered, value_and_gradient
+from tests.learn.patterns import QUICK, collection
 
 theirs = pytest.importorskip("pytorch_metric_learning.losses")
 miners = pytest.importorskip("pytorch_metric_learning.miners")
@@ -236,3 +241,25 @@ def test_their_loss_has_a_memory() -> None:
         x = embeddings(seed=seed)
         relation = Relation.within(side)
         assert adapted(x, x, relation).value.item() == pytest.approx(ours(x, x, relation).value.item(), abs=1e-9)
+
+
+def test_their_object_trains_a_twin(tmp_path: Path) -> None:
+    from pytorch_metric_learning import losses
+
+    data = collection(60)
+    twin = train(data, QUICK, loss=losses.MultiSimilarityLoss(), checkpoints=tmp_path, progress=False)
+    assert twin.recipe["loss"] == "own"
+    assert twin.origin.measures["held_out_eer"] < 0.3
+    with pytest.raises(RecipeError, match="hand it to"):
+        train(data, QUICK.but(loss="own"), progress=False)
+
+
+def test_what_a_foreign_module_learns_keeps_pace_with_the_encoder() -> None:
+    from pytorch_metric_learning import losses
+
+    own = losses.NormalizedSoftmaxLoss(48, 16)
+    begun = outset(
+        collection(60), QUICK, own=PytorchMetricLearning(distance("cosine"), own, identities=torch.arange(60))
+    )
+    groups = begun.learner.configure_optimizers()["optimizer"].param_groups
+    assert any(parameter is own.W for parameter in groups[-1]["params"])

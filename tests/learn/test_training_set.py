@@ -12,12 +12,12 @@ import torch
 from gemel.errors import NotEnoughData, RecipeError
 from gemel.items import Collection, ImageModality, Labels, Pairs, Triplets, VectorModality, decode, read
 from gemel.learn.augment import Augment
-from gemel.learn.losses import Knows
+from gemel.learn.losses import NAMED, Knows
 from gemel.learn.losses import build as built
 from gemel.learn.relation import Block
 from gemel.learn.sources import needs_of
 from gemel.learn.training_set import Steps, TrainingSet, batches_of, training_set
-from gemel.recipe import CHOICES, Recipe
+from gemel.recipe import Recipe
 from gemel.recipe.allowed import ONLY
 
 SMALL = Recipe(loss="contrastive", identities=4, items=2, batch_pairs=6, dim=8, distance="cosine")
@@ -93,7 +93,7 @@ def test_both_pairs_of_every_triplet_are_in_one_batch() -> None:
     assert counted == 10 * 4
 
 
-@pytest.mark.parametrize("loss", [name for name in CHOICES["loss"] if Knows.POSITIVES in needs_of(name)])
+@pytest.mark.parametrize("loss", [name for name in NAMED if Knows.POSITIVES in needs_of(name)])
 def test_pairs_that_are_all_same_teach_against_the_rest_of_the_batch(loss: str) -> None:
     place = np.arange(20)
     data = known(vectors(40, pairs=Pairs(place, place + 20, np.ones(20, bool))))
@@ -156,7 +156,7 @@ def test_without_labels_an_item_is_the_same_as_its_other_view_only(step: int) ->
     assert torch.equal(seen.different, ~alike)
 
 
-@pytest.mark.parametrize("loss", [name for name in CHOICES["loss"] if needs_of(name) == {Knows.VIEWS}])
+@pytest.mark.parametrize("loss", [name for name in NAMED if needs_of(name) == {Knows.VIEWS}])
 def test_a_loss_that_looks_at_views_only_is_given_views(loss: str) -> None:
     plan = batches_of(known(images(24, identity=FOURS, pairs=TOLD)), SMALL.but(loss=loss)).plan(0)
     assert sorted(plan.view.tolist()) == [0] * 6 + [1] * 6

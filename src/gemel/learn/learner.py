@@ -181,9 +181,11 @@ def _weight_groups(module: Learner, decay: float) -> list[dict[str, Any]]:
         {"params": [p for p in own if p.dim() >= 2], "weight_decay": decay},
         {"params": [p for p in own if p.dim() < 2], "weight_decay": 0.0},
     ]
-    for loss in module.loss.modules():
-        if isinstance(loss, Loss) and (learned := list(loss.parameters(recurse=False))):
-            groups.append({"params": learned, "weight_decay": 0.0, "lr": loss.pace * module.recipe.lr})
+    losses = [part for part in module.loss.modules() if isinstance(part, Loss)]
+    pace = {parameter: loss.pace for loss in losses for parameter in loss.parameters()}  # the innermost one's counts
+    for each in sorted(set(pace.values())):
+        learned = [parameter for parameter in module.loss.parameters() if pace[parameter] == each]
+        groups.append({"params": learned, "weight_decay": 0.0, "lr": each * module.recipe.lr})
     return groups
 
 

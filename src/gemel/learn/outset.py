@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
+from torch import nn
 
 from gemel.errors import NotEnoughData, RecipeError
 from gemel.items import Collection, Modality, decode
@@ -129,6 +130,7 @@ def outset(
     recipe: Recipe,
     *,
     start: Siamese | None = None,
+    own: nn.Module | None = None,
     allow_bad: float = 0.01,
     measure: bool = False,
     progress: Callable[[int, int], None] | None = None,
@@ -139,6 +141,7 @@ def outset(
         data: what to learn from.
         recipe: the choices that were made.
         start: a trained twin to go on from: its shape is taken where the recipe leaves it open, and its weights.
+        own: the loss where it is an object, a Loss or one of pytorch_metric_learning.
         allow_bad: share of items that may be unreadable, 0 to 1.
         measure: time a few steps, although the budget does not need it.
         progress: called with (items decoded, items in all).
@@ -153,7 +156,7 @@ def outset(
     processes = Processes.launched()
     _refuse_in_several(recipe, processes)
     usable, notes = usable_of(data, recipe.protocol)
-    asked = shaped(recipe, usable.modality, start)
+    asked = shaped(recipe if own is None else recipe.but(loss="own"), usable.modality, start)
     recipe = choose(asked, facts_of(usable, device))
     usable = usable.with_(modality=modality_of(usable.modality, recipe, start))
     decoded = decode(usable, allow_bad=allow_bad, progress=progress)
@@ -174,7 +177,7 @@ def outset(
             "distorted views of each item: loss = simclr."
         )
     batches = batches_of(train, recipe)
-    loss = losses.build(recipe, identities_of(train, recipe))
+    loss = losses.build(recipe, identities_of(train, recipe), own)
     recipe = recipe.but(**{name: getattr(loss.core, name) for name in OWN_DEFAULTS if hasattr(loss.core, name)})
     steps = Steps(train, batches, Augment.of(recipe), recipe.steps or 1, recipe.seed, processes)
     held_out = None

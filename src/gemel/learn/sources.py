@@ -10,7 +10,7 @@ from typing import Any
 
 from gemel.errors import NotEnoughData, RecipeError
 from gemel.items import ImageModality, Modality
-from gemel.learn.losses import NAMED, Knows, weights_of
+from gemel.learn.losses import NAMED, Knows, PytorchMetricLearning, weights_of
 from gemel.recipe import Recipe
 
 
@@ -18,6 +18,8 @@ def needs_of(loss: str | None) -> frozenset[Knows]:
     """What a loss can learn from, by its name; anything where the recipe leaves it open."""
     if loss is None:
         return frozenset(Knows)
+    if loss == "own":
+        return PytorchMetricLearning.needs
     make: Any = NAMED[loss]
     needs: frozenset[Knows] = getattr(make, "func", make).needs
     return needs

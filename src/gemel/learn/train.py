@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from lightning.pytorch.callbacks import Callback
+from torch import nn
 
 from gemel.errors import GemelError, NotEnoughData, Overlap, RecipeError
 from gemel.items import Collection, read
@@ -43,6 +44,7 @@ def train(
     logger: Any = False,
     progress: bool = True,
     say: Callable[[str], None] = LOG.info,
+    loss: str | nn.Module | None = None,
     **choices: Any,
 ) -> Siamese:
     """Learn what makes two items the same.
@@ -58,6 +60,8 @@ def train(
         callbacks, logger: handed to Lightning's Trainer.
         progress: show a bar with loss, held-out EER and throughput.
         say: takes each sentence on what was chosen and found; the `gemel` logger when not given.
+        loss: by name, or an object: a Loss, or one of `pytorch_metric_learning.losses` (`PytorchMetricLearning` takes
+            their miners and classes too).
         **choices: fields of the recipe, by keyword; they win over `recipe`.
 
     Under `torchrun`, all of its processes train together, and each returns the twin.
@@ -73,11 +77,13 @@ def train(
         raise RecipeError("To resume a run, say where it left its state: checkpoints=FOLDER.")
     if checkpoints is None and Processes.launched().several:
         raise RecipeError("Several processes need a folder that all of them see: checkpoints=FOLDER.")
-    recipe = (recipe or Recipe()).but(**choices)
+    own = loss if isinstance(loss, nn.Module) else None
+    named = {} if loss is None else {"loss": "own" if own is not None else loss}
+    recipe = (recipe or Recipe()).but(**choices, **named)
     data = data if isinstance(data, Collection) else read(data)
     with _folder(checkpoints) as folder:
         recipe = resumed(folder, recipe) if resume else settle(data, recipe, start=start, allow_bad=allow_bad, say=say)
-        begun = outset(data, recipe, start=start, allow_bad=allow_bad)
+        begun = outset(data, recipe, start=start, own=own, allow_bad=allow_bad)
         return run(begun, folder, resume=resume, callbacks=callbacks, logger=logger, progress=progress, say=say)
 
 

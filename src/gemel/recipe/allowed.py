@@ -8,7 +8,7 @@ from dataclasses import dataclass
 CHOICES: dict[str, tuple[str, ...]] = {
     "loss": tuple(
         "supcon infonce decoupled multiplenegatives npair contrastive bce sigmoid multisimilarity circle lifted "
-        "triplet softmax cosface arcface proxyanchor doublemargin regression cosent pearson simclr vicreg".split()
+        "triplet softmax cosface arcface proxyanchor doublemargin regression cosent pearson simclr vicreg own".split()
     ),
     "distance": ("cosine", "euclidean", "manhattan", "learned", "auto"),
     "miner": ("all", "hard", "semihard", "weighted"),

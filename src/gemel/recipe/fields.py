@@ -45,7 +45,7 @@ class Recipe:
 
     # how embeddings are compared, and what is asked of them
     distance: Annotated[str | None, "cosine, euclidean, manhattan, learned, or auto: whichever does best"] = None
-    loss: Annotated[str | None, "what is asked of the embeddings of a batch"] = None
+    loss: Annotated[str | None, "what is asked of the embeddings of a batch; own: an object given to train()"] = None
     temperature: Annotated[float | None, "of losses with a softmax, in units of a typical distance"] = None
     margin: Annotated[float | None, "of losses that have one, in units of a typical distance"] = None
     miner: Annotated[str, "which triplets of a batch teach: all, hard, semihard or weighted"] = "all"

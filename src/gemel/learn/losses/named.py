@@ -7,7 +7,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from torch import Tensor
+from torch import Tensor, nn
 
 from gemel.errors import RecipeError
 from gemel.learn.distances import distance
@@ -26,6 +26,7 @@ from gemel.learn.losses.multiplenegatives import MultipleNegatives, NPair
 from gemel.learn.losses.multisimilarity import MultiSimilarity
 from gemel.learn.losses.pearson import Pearson
 from gemel.learn.losses.proxyanchor import ProxyAnchor
+from gemel.learn.losses.pytorchmetriclearning import PytorchMetricLearning
 from gemel.learn.losses.regression import Regression
 from gemel.learn.losses.sigmoid import Sigmoid
 from gemel.learn.losses.simclr import SimCLR
@@ -66,7 +67,7 @@ NAMED: dict[str, Callable[..., Loss]] = {
 """The losses by the name that a recipe gives them."""
 
 
-def build(recipe: Recipe, identities: Int[Tensor, " c"] | None = None) -> Loss:
+def build(recipe: Recipe, identities: Int[Tensor, " c"] | None = None, own: nn.Module | None = None) -> Loss:
     """The loss that a recipe names, with its distance, temperature, margin and miner, and what is put around it.
 
     What the recipe leaves open is the loss's own default. The learned distance is Manhattan here: its weights
@@ -80,25 +81,32 @@ def build(recipe: Recipe, identities: Int[Tensor, " c"] | None = None) -> Loss:
     Args:
         recipe: names at least a loss, a distance and a dimension.
         identities: codes of all identities of the training items, for losses with a proxy for each.
+        own: where the recipe says so, a Loss, or an object of pytorch_metric_learning.losses.
     """
     if recipe.loss is None or recipe.distance is None:
         raise RecipeError("A loss is built from a recipe that names its loss and its distance; close it with choose().")
     chosen = recipe.chosen()
     kernel = distance("manhattan" if recipe.distance == "learned" else recipe.distance)
     given = chosen | {"distance": kernel, "balanced": recipe.balance, "identities": identities}
-    loss = _nested(_named(recipe.loss, given), chosen)
+    if own is None:
+        first = _named(recipe.loss, given)
+    else:
+        first = own if isinstance(own, Loss) else PytorchMetricLearning(kernel, own)
+    loss = _nested(first, chosen)
     if chosen.get("memory"):
         loss = Memory(loss, size=chosen["memory"], dim=chosen["dim"])
     if not chosen.get("plus"):
         return loss
     weights = weights_of(chosen["plus"])
-    own = {name: value for name, value in given.items() if name not in ("temperature", "margin")}
-    others = [_nested(_named(name, own), chosen) for name in weights]
+    plain = {name: value for name, value in given.items() if name not in ("temperature", "margin")}
+    others = [_nested(_named(name, plain), chosen) for name in weights]
     return WeightedSum([loss, *others], [1.0, *weights.values()])
 
 
 def _named(name: str, given: dict[str, Any]) -> Loss:
     """The loss of that name, with what it takes of what is given."""
+    if name == "own":
+        raise RecipeError("loss = 'own' stands for an object: hand it to gemel.train(…, loss=OBJECT), also to resume.")
     if name not in NAMED:
         raise RecipeError(f"There is no loss {name!r}; choose one of {', '.join(NAMED)}.")
     make = NAMED[name]
