@@ -205,7 +205,7 @@ def test_a_frozen_backbone_stays_as_in_use_until_it_thaws() -> None:
 @pytest.mark.parametrize(
     ("choices", "modality", "words"),
     [
-        ({"encoder": "vgg"}, IMAGES, "choose conv, residual, dense, or pretrained"),
+        ({"encoder": "vgg"}, IMAGES, "choose conv, residual, dense, recurrent, transformer, pretrained"),
         ({"encoder": "conv"}, VectorModality(dim=3), "encoders for them: dense"),
         ({"encoder": "dense"}, IMAGES, "encoders for them: conv, residual, pretrained"),
         ({"encoder": "conv", "tune": "frozen"}, IMAGES, "needs a pretrained encoder"),

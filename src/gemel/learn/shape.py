@@ -54,7 +54,10 @@ def modality_of(modality: Modality, recipe: Recipe, start: Siamese | None) -> Mo
     if start is not None and (start.origin.backbone or isinstance(modality, TextModality)):
         return start.modality
     if name.startswith("pretrained:"):
-        return encoders.pretrained_modality(name.removeprefix("pretrained:"), modality, recipe)
+        name = name.removeprefix("pretrained:")
+        if isinstance(modality, TextModality):
+            return encoders.pretrained_text(name, length=recipe.length)
+        return encoders.pretrained_modality(name)
     if isinstance(modality, TextModality) and not modality.tokenizer:
         length, vocabulary = recipe.length or modality.length, recipe.vocabulary or modality.vocabulary
         return replace(modality, length=length, vocabulary=vocabulary)

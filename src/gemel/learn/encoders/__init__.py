@@ -8,7 +8,9 @@ from __future__ import annotations
 from typing import Any
 
 from gemel.errors import RecipeError
+from gemel.items.image import ImageModality
 from gemel.items.modality import Modality
+from gemel.items.text import TextModality
 from gemel.learn.encoders.conv import conv
 from gemel.learn.encoders.dense import dense
 from gemel.learn.encoders.encoder import Backbone, Encoder, Head
@@ -16,7 +18,7 @@ from gemel.learn.encoders.recurrent import Recurrent
 from gemel.learn.encoders.residual import residual
 from gemel.recipe import Recipe
 
-__all__ = ["Backbone", "Encoder", "Head", "build", "pretrained_modality"]
+__all__ = ["Backbone", "Encoder", "Head", "build", "pretrained_modality", "pretrained_text"]
 
 FITS = {
     "conv": ("image",),
@@ -86,12 +88,15 @@ def _pretrained(recipe: Recipe, modality: Any, pretrained_config: dict[str, Any]
     return pretrained.pretrained(_name(recipe), **shape, tune=recipe.tune)
 
 
-def pretrained_modality(name: str, modality: Modality, recipe: Recipe) -> Modality:
-    """How a pretrained encoder of Hugging Face wants its images, or its texts."""
-    if modality.name == "text":
-        from gemel.learn.encoders import language
+def pretrained_text(name: str, *, length: int | None = None) -> TextModality:
+    """How a pretrained encoder of Hugging Face wants its texts; see `language.pretrained_text`."""
+    from gemel.learn.encoders import language  # transformers takes seconds to import
 
-        return language.pretrained_text(name, length=recipe.length)
+    return language.pretrained_text(name, length=length)
+
+
+def pretrained_modality(name: str) -> ImageModality:
+    """How a pretrained encoder of Hugging Face wants its images; see `processors.pretrained_modality`."""
     from gemel.learn.encoders import processors  # transformers takes seconds to import
 
     return processors.pretrained_modality(name)
