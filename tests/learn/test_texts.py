@@ -105,6 +105,13 @@ def test_what_fits_no_text_is_refused() -> None:
         outset(texts(), QUICK.but(encoder="pretrained:/no/such/folder", dim=None))
 
 
+def test_what_is_cut_off_and_what_would_be_better_is_said() -> None:
+    notes = outset(texts(), QUICK.but(length=4)).notes
+    assert any("longer than 4 pieces" in note for note in notes)
+    assert any("91 MB to download" in note for note in notes)
+    assert not any("MB" in note for note in outset(texts(), QUICK.but(encoder="recurrent")).notes)
+
+
 def test_scores_are_learned_by_order() -> None:
     rng = np.random.default_rng(0)
     made = [" ".join(rng.choice(WORDS, 3)) for _ in range(200)]

@@ -14,7 +14,7 @@ import torch
 from torch import nn
 
 from gemel.errors import NotEnoughData, RecipeError
-from gemel.items import Collection, Modality, decode
+from gemel.items import Collection, Modality, TextModality, decode
 from gemel.items.modality import Raws
 from gemel.learn import losses
 from gemel.learn.augment import Augment
@@ -191,7 +191,7 @@ def outset(
     recipe = _budget(recipe, len(train), batches.rows, seconds)
     learner.recipe, steps.total = recipe, recipe.steps or 1
     calibrating = None if parts.calibrate is None else parts.calibrate.with_(modality=modality)
-    said = (*data.notes, *notes, *parts.notes, decoded.summary())
+    said = (*data.notes, *notes, *parts.notes, decoded.summary(), *_of_texts(asked, train))
     chosen = {name: value for name, value in recipe.chosen().items() if getattr(asked, name) is None}
     fingerprint = parts.fingerprint + ("" if start is None else f"from {start.embedding_id}\n")
     return Outset(
@@ -209,6 +209,24 @@ def outset(
         seen=seen,
         seconds_per_step=seconds,
     )
+
+
+def _of_texts(asked: Recipe, data: TrainingSet) -> list[str]:
+    """What there is to say of texts: how many are not read to their end, and what would be better than from scratch."""
+    if not isinstance(data.modality, TextModality):
+        return []
+    said, some = [], data.some(FIT)
+    if cut := data.modality.cut(some):
+        said.append(
+            f"{cut} of {len(some)} training texts looked at are longer than {data.modality.length} pieces; what is "
+            "beyond is not read. Raise length to read more."
+        )
+    if asked.encoder is None:
+        said.append(
+            "The text encoder starts from scratch. Where the network allows it, "
+            "encoder = pretrained:sentence-transformers/all-MiniLM-L6-v2 (91 MB to download) is far better."
+        )
+    return said
 
 
 def _refuse_in_several(recipe: Recipe, processes: Processes) -> None:
