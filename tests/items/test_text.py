@@ -33,7 +33,10 @@ def test_broken_bytes_are_repaired_and_accents_made_one(tmp_path: Path) -> None:
     assert said(bare.load("a lone \udc80 surrogate")) == "a lone ? surrogate"
 
 
-@pytest.mark.parametrize(("source", "reason"), [("  ", "empty"), (None, "NoneType"), (Path("no.txt"), "No such file")])
+@pytest.mark.parametrize(
+    ("source", "reason"),
+    [("  ", "empty"), (None, "empty"), (7, "is a int, where a text"), (Path("no.txt"), "No such file")],
+)
 def test_what_is_no_text_is_named(source: object, reason: str) -> None:
     with pytest.raises(UnreadableItem, match=reason):
         TextModality().load(source)

@@ -21,6 +21,7 @@ from gemel.learn.export import export
 from gemel.learn.outset import outset
 from gemel.learn.train import train
 from gemel.recipe import Recipe
+from gemel.report import write_report
 
 WORDS = "red green blue old new small large wooden metal glass lamp chair table clock shelf mirror".split()
 QUICK = Recipe(width=16, depth=1, dim=16, vocabulary=200, length=16, steps=60, checks=4, lr=5e-3, precision="fp32")
@@ -195,3 +196,13 @@ def test_a_pretrained_twin_begins_where_the_encoder_stood(tmp_path: Path) -> Non
     assert twin.modality.length == 256  # type: ignore[attr-defined]
     same, other = ("How do I reset my password?", "I forgot my password"), ("How do I reset my password?", "Red lamp")
     assert twin.distance(*same) < 0.5 < twin.distance(*other)
+
+
+def test_the_report_of_a_twin_of_texts_shows_their_words(tmp_path: Path) -> None:
+    twin = train(texts(), QUICK.but(steps=5), progress=False)
+    data = read(["a <red> lamp", "lamp of red", "glass clock " * 40, "clock"], labels=["p", "p", "q", "q"])
+    page = write_report(tmp_path / "r.html", twin, data).read_text(encoding="utf-8")
+    assert "a &lt;red&gt; lamp" in page
+    assert "glass clock" in page
+    assert " …</p>" in page
+    assert 'class="words"' not in write_report(tmp_path / "s.html", twin, data, pictures=False).read_text("utf-8")

@@ -174,7 +174,8 @@ class Collection:
         """What item i is called in messages; always printable."""
         row = int(self.rows[i])
         source = self.names[row] if len(self.names) else self.sources[row]
-        text = str(source) if isinstance(source, str) or hasattr(source, "__fspath__") else f"{self.origin} row {row}"
+        named = hasattr(source, "__fspath__") or (isinstance(source, str) and source.strip())
+        text = str(source) if named else f"{self.origin} row {row}"
         return text.encode("utf-8", "replace").decode("utf-8")
 
     def with_(self, **changes: Any) -> Collection:

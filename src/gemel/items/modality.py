@@ -37,7 +37,11 @@ class Prepared:
 
 @runtime_checkable
 class Modality(Protocol):
-    """How one kind of item is read and prepared."""
+    """How one kind of item is read and prepared.
+
+    Where items of any length are better prepared with others like them, it also has `together(raws)`, which gives the
+    positions of each group; all items of a batch are prepared at once otherwise.
+    """
 
     name: ClassVar[str]
 

@@ -43,7 +43,8 @@ def read_rows(
     """
     if columns.item is None:
         raise DataError(
-            f"{table.origin}: no column of items was found among {', '.join(table.names)}. Name it: image='…'."
+            f"{table.origin}: no column of items was found among {', '.join(table.names)}. Name it: image='…' or "
+            "text='…'."
         )
     cells = table.pick(list(dict.fromkeys([*columns.used().values(), *texts])))
     part = {role: cells[name] for role, name in columns.used().items()}

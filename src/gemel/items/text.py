@@ -63,6 +63,8 @@ class TextModality:
                 raise UnreadableItem(str(source), error.strerror or "cannot be read") from None
         if isinstance(source, bytes):
             source = source.decode("utf-8", "replace")
+        if source is None:
+            raise UnreadableItem("text", "is empty")
         if not isinstance(source, str):
             raise UnreadableItem("text", f"is a {type(source).__name__}, where a text is expected")
         text = unicodedata.normalize("NFC", source.encode("utf-8", "replace").decode("utf-8")).strip()

@@ -1,4 +1,4 @@
-"""Small pictures of items, inside the page itself; none where items have no picture or none is wanted.
+"""Small pictures of items, or the words of texts, inside the page itself; none where none is wanted.
 
 Knows collections and how images are opened; knows no distances.
 """
@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from gemel.errors import UnreadableItem
-from gemel.items import Collection, ImageModality
+from gemel.items import Collection, ImageModality, TextModality
 from gemel.report.markup import Markup, tag
 
 if TYPE_CHECKING:
@@ -22,10 +22,12 @@ if TYPE_CHECKING:
 
 SIDE = 112
 """Height and width of a picture, in pixels."""
+WORDS = 160
+"""Characters of a text that are shown."""
 
 
 class Album:
-    """What items look like and what they are called.
+    """What items look like, or say, and what they are called.
 
     Args:
         items: the embedded items, in the order of the embeddings.
@@ -35,6 +37,7 @@ class Album:
     def __init__(self, items: Collection, *, pictures: bool) -> None:
         self.items = items
         self.modality = _small(items.modality) if pictures and isinstance(items.modality, ImageModality) else None
+        self.texts = pictures and isinstance(items.modality, TextModality)
 
     def whose(self, i: int) -> str:
         """The identity of item i, or what else is known of it."""
@@ -51,12 +54,19 @@ class Album:
         return name if len(name) <= 80 else f"{name[:38]} … {name[-38:]}"
 
     def picture(self, i: int) -> Markup | None:
-        """Item i as an image element; None where there is no picture."""
+        """Item i as an image element, or its words; None where there is nothing to show."""
+        if self.texts:
+            return tag("p", self._words(i), class_="words")
         source = self._source(i)
         if source is None:
             return None
         alt = f"{self.whose(i)}: {self.called(i)}"
         return tag("img", src=source, alt=alt, width=SIDE, height=SIDE, loading="lazy", decoding="async")
+
+    def _words(self, i: int) -> str:
+        """The beginning of a text."""
+        words = bytes(self.items.load(i)).decode("utf-8")
+        return words if len(words) <= WORDS else f"{words[:WORDS]} …"
 
     @lru_cache(maxsize=256)  # noqa: B019 (an album lives as long as its page is written)
     def _source(self, i: int) -> str | None:

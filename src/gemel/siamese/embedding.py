@@ -10,7 +10,6 @@ from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from numbers import Real
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -27,8 +26,8 @@ if TYPE_CHECKING:
 FEW = 8
 """So many items are decoded without starting threads."""
 
-TEXTS = 16
-"""So many times as many texts as images are decoded at once, to be grouped by their length."""
+GROUPED = 16
+"""So many times as many items are decoded at once where their modality groups them, so that it has a choice."""
 
 Progress = Callable[[int, int], None]
 """Called with (items done, items in all)."""
@@ -94,9 +93,7 @@ def collected(items: Any, modality: Modality) -> Collection:
 
 
 def _plain(sources: Sequence[Any] | np.ndarray, modality: Modality) -> Collection:
-    paths = modality.name != "text"  # a text's path stays one: a string is the text itself
-    kept = [os.fspath(s) if paths and isinstance(s, Path) else s for s in sources]
-    return Collection(modality, kept, np.arange(len(kept)), origin="items")
+    return Collection(modality, list(sources), np.arange(len(sources)), origin="items")
 
 
 def embedded(
@@ -113,7 +110,7 @@ def embedded(
     """
     if batch < 1:
         raise DataError(f"batch = {batch} must be at least 1.")
-    n, batch = len(items), batch * (TEXTS if items.modality.name == "text" else 1)
+    n, batch = len(items), batch * (GROUPED if hasattr(items.modality, "together") else 1)
     vectors, content = np.empty((n, dim), np.float32), np.zeros(n, np.int64)
     good, bad = np.zeros(n, bool), list[Bad]()
     for start, loaded in _loaded(items, batch):
