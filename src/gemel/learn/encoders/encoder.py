@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 import torch
 from torch import Tensor, nn
@@ -41,6 +41,12 @@ class Backbone(nn.Module):
         self.frozen = True
         self.requires_grad_(False)
         return self.eval()
+
+    def tuned(self, how: str) -> Self:
+        """Itself, ready to learn in full, or frozen: for good, or for a warm-up until `thaw` is called."""
+        if how != "full":
+            self.freeze()
+        return self
 
     def thaw(self) -> Backbone:
         """Undo `freeze`: parameters learn again. Call `.train()` on the encoder afterwards."""

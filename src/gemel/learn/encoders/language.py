@@ -1,6 +1,6 @@
 """Text encoders of Hugging Face as backbones: with trained weights by name or folder, small ones from scratch.
 
-Weights are read from safetensors only, never from pickles.
+Knows the tokenizers that come with them; nothing of how weights are found (`hub.py`).
 """
 
 from __future__ import annotations
@@ -9,20 +9,19 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import torch
 from torch import Tensor, nn
-from transformers import AutoConfig, AutoModel, AutoTokenizer, BertConfig
+from transformers import AutoModel, AutoTokenizer, BertConfig
 
 from gemel.errors import RecipeError
 from gemel.items.text import TextModality
+from gemel.learn.encoders import hub
 from gemel.learn.encoders.processors import quiet
 from gemel.learn.encoders.text import Pooling, TextBackbone
 
 if TYPE_CHECKING:
     from jaxtyping import Float, Int
 
-UNWANTED = ("_name_or_path", "id2label", "label2id", "transformers_version", "architectures", "dtype", "torch_dtype")
-"""Parts of a configuration that describe its origin or another task, not the network."""
+TEXT = hub.Kind("text encoder", ("bert", "roberta", "xlm-roberta", "mpnet", "camembert"))
 LONGEST = 512
 """Pieces that are read where nobody says how many."""
 
@@ -43,8 +42,7 @@ class Language(TextBackbone):
         super().__init__(config.hidden_size, config.vocab_size)
         self.model = model
         self.pool = Pooling(pooling, config.hidden_size)
-        plain = json.loads(config.to_json_string(use_diff=False))
-        self.config_json = {name: value for name, value in plain.items() if name not in UNWANTED}
+        self.config_json = hub.plain(config)
 
     def forward(self, input_ids: Int[Tensor, "n l"], attention_mask: Int[Tensor, "n l"]) -> Float[Tensor, "n f"]:
         out = self.model(input_ids=input_ids, attention_mask=attention_mask)
@@ -65,7 +63,7 @@ def transformer(
         hidden_dropout_prob=dropout,
         attention_probs_dropout_prob=dropout,
     )
-    return Language(AutoModel.from_config(config, **_without_pooler(config)), pooling)
+    return Language(AutoModel.from_config(config, **TEXT.options(config)), pooling)
 
 
 def pretrained(name: str, *, pooling: str = "mean", tune: str = "full") -> Language:
@@ -79,50 +77,12 @@ def pretrained(name: str, *, pooling: str = "mean", tune: str = "full") -> Langu
     Raises:
         RecipeError: there is no such text encoder.
     """
-    with quiet():
-        try:
-            config = AutoConfig.from_pretrained(name)
-            model, report = AutoModel.from_pretrained(
-                name,
-                config=config,
-                dtype=torch.float32,
-                use_safetensors=True,
-                output_loading_info=True,
-                **_without_pooler(config),
-            )
-        except (OSError, ValueError) as error:
-            raise RecipeError(
-                f"{name!r} is no text encoder that can be loaded: {str(error).splitlines()[0]} Give the name of one on "
-                "the hub of Hugging Face, or a folder with config.json and safetensors; or choose encoder = recurrent, "
-                "which starts from scratch."
-            ) from error
-    missing = sorted(report["missing_keys"])
-    if missing:
-        raise RecipeError(
-            f"{name!r} holds no weights for {len(missing)} parts of its encoder ({missing[0]}, …); they would be "
-            "random. Choose a checkpoint that holds them."
-        )
-    return _tuned(Language(model, pooling), tune)
+    return Language(hub.loaded(name, TEXT), pooling).tuned(tune)
 
 
 def rebuilt(config_json: dict[str, Any], *, pooling: str, tune: str = "full") -> Language:
     """The backbone with random weights from `config_json` alone; the caller loads the weights."""
-    with quiet():
-        config = AutoConfig.for_model(**config_json)
-        model = AutoModel.from_config(config, **_without_pooler(config))
-    return _tuned(Language(model, pooling), tune)
-
-
-def _without_pooler(config: Any) -> dict[str, bool]:
-    """BERT and its like have a layer behind the first piece that sentence encoders do not use."""
-    has = config.model_type in ("bert", "roberta", "xlm-roberta", "mpnet", "camembert", "electra-none")
-    return {"add_pooling_layer": False} if has else {}
-
-
-def _tuned(backbone: Language, tune: str) -> Language:
-    if tune != "full":
-        backbone.freeze()
-    return backbone
+    return Language(hub.rebuilt(config_json, TEXT), pooling).tuned(tune)
 
 
 def pretrained_text(name: str, *, length: int | None = None) -> TextModality:

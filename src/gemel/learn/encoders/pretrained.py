@@ -1,7 +1,7 @@
 """Vision encoders of Hugging Face as backbones, by name or folder, or again from their configuration alone.
 
-Weights are read from safetensors only, never from pickles. Knows how families pool; nothing of how
-images are prepared for them (`processors.py`).
+Knows how families pool; nothing of how their weights are found (`hub.py`), or of how images are prepared for them
+(`processors.py`).
 """
 
 from __future__ import annotations
@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, nn
-from transformers import AutoConfig, AutoModel, CLIPVisionModelWithProjection
+from transformers import AutoModel, CLIPVisionModelWithProjection
 
 from gemel.errors import RecipeError
+from gemel.learn.encoders import hub
 from gemel.learn.encoders.encoder import Backbone
-from gemel.learn.encoders.processors import quiet
 
 if TYPE_CHECKING:
     from jaxtyping import Float
@@ -24,9 +24,6 @@ PROJECTED = {"clip_vision_model": CLIPVisionModelWithProjection}
 
 CLS_FAMILIES = ("vit", "deit")
 """Families that are used by their CLS token: their pooler is a layer that many checkpoints do not hold."""
-
-UNWANTED = ("_name_or_path", "id2label", "label2id", "transformers_version", "architectures")
-"""Parts of a configuration that describe its origin or another task, not the network."""
 
 
 class Pretrained(Backbone):
@@ -44,7 +41,7 @@ class Pretrained(Backbone):
     def __init__(self, model: nn.Module, channels: int, size: tuple[int, int]) -> None:
         super().__init__(_features(model, channels, size), {"image": (channels, *size)})
         self.model = model
-        self.config_json = _plain(model.config)
+        self.config_json = hub.plain(model.config)
 
     def forward(self, image: Float[Tensor, "n c h w"]) -> Float[Tensor, "n f"]:
         return _pooled(self.model, image)
@@ -61,36 +58,12 @@ def pretrained(name: str, *, channels: int, size: tuple[int, int], tune: str = "
     Raises:
         RecipeError: there is no such vision encoder, or it does not take such images.
     """
-    with quiet():
-        try:
-            config = _vision(AutoConfig.from_pretrained(name))
-            model, report = _family(config).from_pretrained(
-                name,
-                config=config,
-                dtype=torch.float32,
-                use_safetensors=True,
-                output_loading_info=True,
-                **_without_pooler(config),
-            )
-        except (OSError, ValueError) as error:
-            raise _not_loaded(name, error) from error
-    missing = sorted(report["missing_keys"])
-    if missing:
-        raise RecipeError(
-            f"{name!r} holds no weights for {len(missing)} parts of its vision encoder ({missing[0]}, …); they would "
-            "be random. Choose a checkpoint that holds them."
-        )
-    return _tuned(Pretrained(model, channels, size), tune)
+    return Pretrained(hub.loaded(name, VISION), channels, size).tuned(tune)
 
 
 def rebuilt(config_json: dict[str, Any], *, channels: int, size: tuple[int, int], tune: str = "full") -> Pretrained:
     """The backbone with random weights from `config_json` alone; the caller loads the weights."""
-    with quiet():
-        config = _vision(AutoConfig.for_model(**config_json))
-        family = _family(config)
-        make = family.from_config if family is AutoModel else family
-        model = make(config, **_without_pooler(config))
-    return _tuned(Pretrained(model, channels, size), tune)
+    return Pretrained(hub.rebuilt(config_json, VISION), channels, size).tuned(tune)
 
 
 def _vision(config: Any) -> Any:
@@ -108,14 +81,7 @@ def _family(config: Any) -> Any:
     return PROJECTED.get(config.model_type, AutoModel)
 
 
-def _without_pooler(config: Any) -> dict[str, bool]:
-    return {"add_pooling_layer": False} if config.model_type in CLS_FAMILIES else {}
-
-
-def _tuned(backbone: Pretrained, tune: str) -> Pretrained:
-    if tune != "full":
-        backbone.freeze()
-    return backbone
+VISION = hub.Kind("vision encoder", CLS_FAMILIES, _vision, _family)
 
 
 def _pooled(model: nn.Module, image: Tensor) -> Tensor:
@@ -144,15 +110,3 @@ def _features(model: nn.Module, channels: int, size: tuple[int, int]) -> int:
         ) from error
     finally:
         model.train(training)
-
-
-def _plain(config: Any) -> dict[str, Any]:
-    return {name: value for name, value in config.to_dict().items() if name not in UNWANTED}
-
-
-def _not_loaded(name: str, error: Exception) -> RecipeError:
-    reason = str(error).strip().partition("\n")[0]
-    return RecipeError(
-        f"There is no vision encoder {name!r}: the name of a model on Hugging Face or a folder with config.json and "
-        f"safetensors is expected. transformers says: {reason}"
-    )
