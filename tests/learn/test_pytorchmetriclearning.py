@@ -263,3 +263,10 @@ def test_what_a_foreign_module_learns_keeps_pace_with_the_encoder() -> None:
     )
     groups = begun.learner.configure_optimizers()["optimizer"].param_groups
     assert any(parameter is own.W for parameter in groups[-1]["params"])
+
+
+def test_a_loss_of_ones_own_says_how_embeddings_are_compared() -> None:
+    begun = outset(collection(), QUICK, own=SupCon(distance("euclidean")))
+    assert begun.recipe.distance == "euclidean"
+    with pytest.raises(RecipeError, match="compares by euclidean"):
+        outset(collection(), QUICK.but(distance="cosine"), own=SupCon(distance("euclidean")))

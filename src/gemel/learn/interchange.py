@@ -85,31 +85,32 @@ def to_sentence_transformers(twin: Siamese, folder: str | Path) -> Path:
             f"{', '.join(POOLINGS)}, without learned weights."
         )
     encoder: Any = encoder_of(recipe, twin.modality, twin)
-    folder.mkdir(parents=True, exist_ok=True)
+    features = encoder.backbone.features
     encoder.backbone.model.save_pretrained(folder)
-    parts = ["Transformer", "Pooling"]
     _tokenizer(twin.modality, folder)
-    pool = {"embedding_dimension": encoder.backbone.features, "word_embedding_dimension": encoder.backbone.features}
     flags = {flag: name == recipe.pooling for name, flag in POOLINGS.items()}
-    _write(folder / "1_Pooling" / "config.json", pool | flags)
+    size = {"embedding_dimension": features, "word_embedding_dimension": features}
+    _write(folder / "1_Pooling" / "config.json", size | flags)
+    parts = {"Transformer": "", "Pooling": "1_Pooling"}
     if isinstance(encoder.head.linear, nn.Linear):
-        parts.append("Dense")
-        size = {"in_features": encoder.head.linear.in_features, "out_features": encoder.head.linear.out_features}
-        activation = {"activation_function": "torch.nn.modules.linear.Identity"}
-        _write(folder / "2_Dense" / "config.json", size | {"bias": True} | activation)
-        weights = {f"linear.{name}": x.contiguous() for name, x in encoder.head.linear.state_dict().items()}
-        safetensors.torch.save_file(weights, folder / "2_Dense" / "model.safetensors")
+        parts["Dense"] = "2_Dense"
+        _write_dense(encoder.head.linear, folder / "2_Dense")
     if encoder.head.unit:
-        parts.append("Normalize")
-    kinds = [(place, kind, "" if kind == "Transformer" else f"{place}_{kind}") for place, kind in enumerate(parts)]
-    for _, _, path in kinds:
-        (folder / path).mkdir(exist_ok=True)
+        parts["Normalize"] = f"{len(parts)}_Normalize"
+        (folder / parts["Normalize"]).mkdir()
     modules = [
         {"idx": place, "name": str(place), "path": path, "type": f"sentence_transformers.models.{kind}"}
-        for place, kind, path in kinds
+        for place, (kind, path) in enumerate(parts.items())
     ]
     _write(folder / "modules.json", modules)
     return folder
+
+
+def _write_dense(layer: nn.Linear, folder: Path) -> None:
+    said = {"in_features": layer.in_features, "out_features": layer.out_features, "bias": True}
+    _write(folder / "config.json", said | {"activation_function": "torch.nn.modules.linear.Identity"})
+    weights = {f"linear.{name}": x.contiguous() for name, x in layer.state_dict().items()}
+    safetensors.torch.save_file(weights, folder / "model.safetensors")
 
 
 def _modules(folder: Path) -> dict[str, Path]:

@@ -21,7 +21,7 @@ from gemel.learn.augment import Augment
 from gemel.learn.chunks import refuse_batch_norm
 from gemel.learn.encoders import Encoder
 from gemel.learn.facts import device_here, facts_of
-from gemel.learn.held_out import HeldOut, held_out_of
+from gemel.learn.held_out import HeldOut, held_out_of, metric_of
 from gemel.learn.learner import Learner, rehearse
 from gemel.learn.losses import Knows
 from gemel.learn.parts import parts_of, usable_of
@@ -151,12 +151,10 @@ def outset(
         RecipeError: a choice does not fit the data, or the loss needs what the data does not know.
     """
     device = device_here()
-    if device == "cpu" and recipe.precision == "fp16":
-        raise RecipeError("precision = 'fp16' needs a GPU; on a CPU use bf16 or fp32.")
     processes = Processes.launched()
-    _refuse_in_several(recipe, processes)
+    _refuse_what_cannot_run(recipe, device, processes)
     usable, notes = usable_of(data, recipe.protocol)
-    asked = shaped(recipe if own is None else recipe.but(loss="own"), usable.modality, start)
+    asked = shaped(recipe if own is None else _with(own, recipe), usable.modality, start)
     recipe = choose(asked, facts_of(usable, device))
     usable = usable.with_(modality=modality_of(usable.modality, recipe, start))
     decoded = decode(usable, allow_bad=allow_bad, progress=progress)
@@ -170,26 +168,17 @@ def outset(
     encoder = encoder_of(recipe, modality, start)
     recipe = recipe.but(dim=encoder.dim)
     _refuse_batch_norm(encoder, recipe, device, processes)
-    if asked.loss is None and train.sources == (Knows.VIEWS,):
-        raise NotEnoughData(
-            f"{data.origin} holds no pair of which anything is known: no identity has two items, and there are no "
-            "explicit pairs. Give at least two items for some identities, or pairs; or learn without labels, from two "
-            "distorted views of each item: loss = simclr."
-        )
-    batches = batches_of(train, recipe)
-    loss = losses.build(recipe, identities_of(train, recipe), own)
-    recipe = recipe.but(**{name: getattr(loss.core, name) for name in OWN_DEFAULTS if hasattr(loss.core, name)})
-    steps = Steps(train, batches, Augment.of(recipe), recipe.steps or 1, recipe.seed, processes)
+    if asked.loss is None:
+        _refuse_to_guess(train, data.origin)
     held_out = None
     if parts.stop is not None:
-        held_out = held_out_of(
-            parts.stop, replace(training_set(parts.stop, usable, decoded), modality=modality), recipe
-        )
-    learner = Learner(encoder, loss, recipe, steps, held_out)
+        watched = replace(training_set(parts.stop, usable, decoded), modality=modality)
+        held_out = held_out_of(parts.stop, watched, recipe)
+    learner = _learner(encoder, recipe, train, held_out, own, processes)
     timed = (measure or recipe.minutes is not None) and not processes.several
     seconds = rehearse(learner, device, recipe.precision) if timed else None
-    recipe = _budget(recipe, len(train), batches.rows, seconds)
-    learner.recipe, steps.total = recipe, recipe.steps or 1
+    learner.recipe = recipe = _budget(learner.recipe, len(train), learner.steps.batches.rows, seconds)
+    learner.steps.total = recipe.steps or 1
     calibrating = None if parts.calibrate is None else parts.calibrate.with_(modality=modality)
     said = (*data.notes, *notes, *parts.notes, decoded.summary(), *_of_texts(asked, train))
     chosen = {name: value for name, value in recipe.chosen().items() if getattr(asked, name) is None}
@@ -229,8 +218,51 @@ def _of_texts(asked: Recipe, data: TrainingSet) -> list[str]:
     return said
 
 
-def _refuse_in_several(recipe: Recipe, processes: Processes) -> None:
-    """Refuse what several processes could not do alike."""
+def _with(own: nn.Module, recipe: Recipe) -> Recipe:
+    """The recipe for a loss that is an object, which may say itself how embeddings are compared."""
+    recipe = recipe.but(loss="own")
+    if not isinstance(own, losses.Loss):
+        return recipe
+    if recipe.distance is None:
+        return recipe.but(distance=own.distance.name)
+    if metric_of(recipe) != own.distance.name:
+        raise RecipeError(
+            f"The loss compares by {own.distance.name} distance, and the recipe by {recipe.distance}; leave distance "
+            "open, or build the loss with that one."
+        )
+    return recipe
+
+
+def _learner(
+    encoder: Encoder,
+    recipe: Recipe,
+    train: TrainingSet,
+    held_out: HeldOut | None,
+    own: nn.Module | None,
+    processes: Processes,
+) -> Learner:
+    """Network, loss and batches together; the loss's own defaults are in its recipe from here on."""
+    batches = batches_of(train, recipe)
+    loss = losses.build(recipe, identities_of(train, recipe), own)
+    recipe = recipe.but(**{name: getattr(loss.core, name) for name in OWN_DEFAULTS if hasattr(loss.core, name)})
+    steps = Steps(train, batches, Augment.of(recipe), recipe.steps or 1, recipe.seed, processes)
+    return Learner(encoder, loss, recipe, steps, held_out)
+
+
+def _refuse_to_guess(train: TrainingSet, origin: str) -> None:
+    """Refuse to learn from views alone where nobody asked for that."""
+    if train.sources == (Knows.VIEWS,):
+        raise NotEnoughData(
+            f"{origin} holds no pair of which anything is known: no identity has two items, and there are no "
+            "explicit pairs. Give at least two items for some identities, or pairs; or learn without labels, from two "
+            "distorted views of each item: loss = simclr."
+        )
+
+
+def _refuse_what_cannot_run(recipe: Recipe, device: str, processes: Processes) -> None:
+    """Refuse what this device has not, and what several processes could not do alike."""
+    if device == "cpu" and recipe.precision == "fp16":
+        raise RecipeError("precision = 'fp16' needs a GPU; on a CPU use bf16 or fp32.")
     if processes.several and recipe.minutes is not None:
         raise RecipeError("minutes = … is measured by each process for itself; with several, give steps or epochs.")
     if processes.several and recipe.tune == "warmup":
