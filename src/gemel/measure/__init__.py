@@ -10,16 +10,21 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from gemel.measure.curve import (
         BestAccuracy,
+        BestF1,
         Curve,
         accuracy,
         auc,
+        average_precision,
         best_accuracy,
+        best_f1,
         curve_of,
         eer,
+        f1,
         fnmr_at_fmr,
         threshold_at_fmr,
     )
     from gemel.measure.fewshot import FewShot, few_shot, score_trials
+    from gemel.measure.graded import Graded, graded_of, rank_error
     from gemel.measure.intervals import Clusters, Interval, clusters, independent_needed, mean_interval, rate_interval
     from gemel.measure.likelihood import cllr, min_cllr
     from gemel.measure.pairing import PairSample, owners, pairs_of
@@ -29,9 +34,11 @@ if TYPE_CHECKING:
 __all__ = [
     "AtFmr",
     "BestAccuracy",
+    "BestF1",
     "Clusters",
     "Curve",
     "FewShot",
+    "Graded",
     "Interval",
     "PairSample",
     "Recall",
@@ -40,18 +47,23 @@ __all__ = [
     "Verification",
     "accuracy",
     "auc",
+    "average_precision",
     "best_accuracy",
+    "best_f1",
     "cllr",
     "clusters",
     "curve_of",
     "eer",
+    "f1",
     "few_shot",
     "fnmr_at_fmr",
+    "graded_of",
     "independent_needed",
     "mean_interval",
     "min_cllr",
     "owners",
     "pairs_of",
+    "rank_error",
     "rate_interval",
     "retrieval_of",
     "score_trials",
@@ -61,8 +73,10 @@ __all__ = [
 ]
 
 _HOMES = {
-    "curve": "BestAccuracy Curve accuracy auc best_accuracy curve_of eer fnmr_at_fmr threshold_at_fmr",
+    "curve": "BestAccuracy BestF1 Curve accuracy auc average_precision best_accuracy best_f1 curve_of eer f1 fnmr_at_fmr "
+    "threshold_at_fmr",
     "fewshot": "FewShot few_shot score_trials",
+    "graded": "Graded graded_of rank_error",
     "intervals": "Clusters Interval clusters independent_needed mean_interval rate_interval",
     "likelihood": "cllr min_cllr",
     "pairing": "PairSample owners pairs_of",

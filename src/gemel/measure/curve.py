@@ -141,3 +141,46 @@ def best_accuracy(distance: Float[np.ndarray, " n"], same: Bool[np.ndarray, " n"
     right = (1 - points.fnmr) * positives + (1 - points.fmr) * (len(same) - positives)
     best = int(np.argmax(np.round(right)))
     return BestAccuracy(float(points.threshold[best]), float(right[best] / len(same)))
+
+
+def average_precision(distance: Float[np.ndarray, " n"], same: Bool[np.ndarray, " n"]) -> float:
+    """Mean precision over the same pairs, each at its own distance, 0 to 1; equal distances are accepted together."""
+    found, precision = _found(curve_of(distance, same), same)
+    return float((np.diff(found) * precision[1:]).sum() / found[-1])
+
+
+def f1(distance: Float[np.ndarray, " n"], same: Bool[np.ndarray, " n"], threshold: float) -> float:
+    """Harmonic mean of precision and recall of *same* when accepted at a distance of at most `threshold`, 0 to 1."""
+    accepted = distance <= threshold
+    return float(2 * np.count_nonzero(accepted & same) / max(np.count_nonzero(accepted) + np.count_nonzero(same), 1))
+
+
+@dataclass(frozen=True)
+class BestF1:
+    """The threshold with the highest F1; optimistic on the pairs that chose it.
+
+    Attributes:
+        threshold: the strictest such threshold.
+        f1: of *same*, 0 to 1.
+    """
+
+    threshold: float
+    f1: float
+
+
+def best_f1(distance: Float[np.ndarray, " n"], same: Bool[np.ndarray, " n"]) -> BestF1:
+    """The threshold with the highest F1. Unlike an error rate, it depends on how many of the pairs are the same."""
+    points = curve_of(distance, same)
+    found, precision = _found(points, same)
+    recall = found / found[-1]
+    value = np.divide(2 * precision * recall, precision + recall, out=np.zeros_like(recall), where=recall > 0)
+    best = int(np.argmax(value))
+    return BestF1(float(points.threshold[best]), float(value[best]))
+
+
+def _found(points: Curve, same: Bool[np.ndarray, " n"]) -> tuple[Float[np.ndarray, " k"], Float[np.ndarray, " k"]]:
+    """At every threshold: how many same pairs are accepted, and which share of what is accepted they are."""
+    positives = int(np.count_nonzero(same))
+    found = np.round((1 - points.fnmr) * positives)
+    accepted = found + np.round(points.fmr * (len(same) - positives))
+    return found, np.divide(found, accepted, out=np.ones_like(found), where=accepted > 0)
