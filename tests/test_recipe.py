@@ -63,7 +63,7 @@ def test_everything_is_closed_and_what_was_chosen_stays() -> None:
     still_open = {name for name in described() if getattr(recipe, name) is None}
     of_texts = {"length", "vocabulary", "cell", "pooling"}
     assert still_open - of_texts == {
-        *("steps", "minutes", "patience", "temperature", "margin", "sampled", "plus", "prefixes", "chunk")
+        *("steps", "minutes", "patience", "temperature", "margin", "sampled", "plus", "prefixes", "chunk", "cut")
     }
     assert (recipe.dim, recipe.epochs, recipe.size, recipe.color) == (32, 2.0, 64, True)
 

@@ -22,6 +22,7 @@ from gemel.learn.outset import outset
 from gemel.learn.train import train
 from gemel.recipe import Recipe
 from gemel.report import write_report
+from gemel.siamese import grade
 
 WORDS = "red green blue old new small large wooden metal glass lamp chair table clock shelf mirror".split()
 QUICK = Recipe(width=16, depth=1, dim=16, vocabulary=200, length=16, steps=60, checks=4, lr=5e-3, precision="fp32")
@@ -120,6 +121,32 @@ def test_scores_are_learned_by_order() -> None:
     keep = a != b
     data = read(made, modality=TextModality()).with_(pairs=Pairs(a[keep], b[keep], score=rng.random(int(keep.sum()))))
     assert outset(data, QUICK).recipe.loss == "cosent"
+
+
+def alike(pairs: int = 400, seed: int = 0) -> dict[str, list[object]]:
+    """Two texts of four words each, and how many words they share, 0 to 4."""
+    rng = np.random.default_rng(seed)
+    rows = []
+    for _ in range(pairs):
+        shared, words = int(rng.integers(5)), rng.permutation(WORDS)
+        a, b = words[:4], [*words[:shared], *words[4 : 8 - shared]]
+        rows.append((" ".join(a), " ".join(rng.permutation(b)), float(shared)))
+    a, b, score = (list(column) for column in zip(*rows, strict=True))
+    return {"a": a, "b": b, "score": score}
+
+
+def test_scores_stop_and_calibrate_a_training_and_are_predicted() -> None:
+    recipe = QUICK.but(lr=2e-2, steps=120)
+    twin = train(read(alike(), scores=(0, 4)), recipe, progress=False)
+    assert twin.measures["held_out_spearman"] > 0.6
+    assert twin.decision is None
+    other = grade(twin, read(alike(seed=1), scores=(0, 4)))
+    assert other.graded.spearman > 0.6
+    assert other.graded.mse is not None
+    assert other.graded.mse < 0.1
+    cut = train(read(alike(), scores=(0, 4)), recipe.but(cut=0.75), progress=False)
+    assert cut.decision is not None
+    assert isinstance(cut.verify("red lamp", "red lamp").same, bool)
 
 
 TINY = {

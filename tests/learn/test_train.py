@@ -16,7 +16,7 @@ import torch
 import gemel
 from gemel.errors import GemelError, NotEnoughData, RecipeError
 from gemel.items import Labels, read
-from gemel.learn.diagnose import raw_eer
+from gemel.learn.diagnose import raw_error
 from gemel.learn.fit import fit
 from gemel.learn.outset import outset
 from gemel.learn.train import resumed, train
@@ -108,7 +108,7 @@ def test_a_trained_twin_beats_raw_pixels_on_new_identities() -> None:
     assert begun.learner.held_out is not None
     images, labels = patterns(40, 6, seed=77)
     found = gemel.siamese.evaluate(twin, read(images, labels=labels))
-    assert found.verification.eer < raw_eer(begun.learner.held_out)
+    assert found.verification.eer < raw_error(begun.learner.held_out)
     assert twin.decision is not None
 
 

@@ -1,4 +1,4 @@
-"""Correlations with scores against SciPy, their intervals against a bootstrap; average precision and F1 against loops."""
+"""Correlations against SciPy, intervals against a bootstrap; average precision and F1 against loops."""
 
 from __future__ import annotations
 

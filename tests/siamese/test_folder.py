@@ -11,13 +11,15 @@ import pytest
 from gemel.errors import ModelError
 from gemel.items import Collection
 from gemel.siamese import Siamese, Trained, folder
+from gemel.siamese.grades import Grades
 from gemel.siamese.manifest import DECISION, ENCODER, FILES, FORMAT, MANIFEST, WEIGHTS, Part
 
 
 @pytest.fixture
 def saved(calibrated: Siamese, tmp_path: Path) -> Path:
     kept = Part.of(bytes(range(256)))
-    return calibrated.but(kept=kept).save(tmp_path / "a.gemel")
+    grades = Grades(calibrated.method, (0.0, 1.0), (1.0, 0.0), 20)
+    return calibrated.but(kept=kept, grades=grades).save(tmp_path / "a.gemel")
 
 
 def test_a_round_trip_changes_no_embedding_and_no_verdict(

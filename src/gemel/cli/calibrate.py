@@ -23,6 +23,9 @@ def calibrate(
     prior: Annotated[
         float, typer.Option(min=0, max=1, help="Share of pairs that are the same where the twin is used.")
     ] = 0.5,
+    cut: Annotated[
+        Optional[float], typer.Option(help="Score, from 0 to 1, from which on graded pairs count as the same.")
+    ] = None,
     seed: Annotated[int, typer.Option(min=0, help="Of the sampled pairs and intervals.")] = 0,
     overlap: Annotated[bool, typer.Option("--allow-overlap", help="Accept items that training has seen.")] = False,
     threads: Threads = None,
@@ -45,7 +48,13 @@ def calibrate(
     collection = read(data, **reading(more))
     with progress("embedding") as bar:
         calibrated = twin.calibrate(
-            collection, prior=prior, seed=seed, allow_overlap=overlap, allow_bad=more["allow_bad"], progress=bar
+            collection,
+            prior=prior,
+            seed=seed,
+            allow_overlap=overlap,
+            allow_bad=more["allow_bad"],
+            cut=cut,
+            progress=bar,
         )
     calibrated.save(target)
     answer(f"{calibrated.describe()}\nModel:  {target}", {"model": str(target), **calibrated.json()}, as_json=as_json)

@@ -17,6 +17,10 @@ def evaluate(
     data: Data,
     report: Annotated[Optional[Path], typer.Option(help="Write an HTML report to this file.")] = None,
     pictures: Annotated[bool, typer.Option(help="Show the hardest mistakes in the report.")] = True,
+    cut: Annotated[
+        Optional[float],
+        typer.Option(help="Score, from 0 to 1, from which on graded pairs count as the same; the twin's own if not."),
+    ] = None,
     threads: Threads = None,
     as_json: AsJson = False,
     **more: Any,
@@ -26,17 +30,26 @@ def evaluate(
     gemel evaluate faces.gemel others/
 
     gemel evaluate faces.gemel others/ --report others.html
+
+    gemel evaluate sts.gemel test.csv --scores 0 5         correlations with scores
     """
     from gemel.items import read
     from gemel.report import draw_report, findings, refuse_report
-    from gemel.siamese import Siamese
+    from gemel.siamese import Siamese, grade
+    from gemel.siamese.known import has_scores
 
     if report is not None:
         refuse_report(report)
     twin = Siamese.load(model, threads=threads)
     collection = read(data, **reading(more))
+    named = cut if cut is not None or twin.grades is None else twin.grades.cut
+    if has_scores(collection) and named is None and report is None:
+        with progress("embedding") as bar:
+            grading = grade(twin, collection, allow_bad=more["allow_bad"], progress=bar)
+        answer(grading.summary(), grading.json(), as_json=as_json)
+        return
     with progress("embedding") as bar:
-        found = findings(twin, collection, allow_bad=more["allow_bad"], progress=bar)
+        found = findings(twin, collection, allow_bad=more["allow_bad"], cut=named, progress=bar)
     if report is not None:
         draw_report(report, found, pictures=pictures)
     answer(found.evaluation.summary(), found.evaluation.json(), as_json=as_json)

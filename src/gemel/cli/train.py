@@ -162,4 +162,6 @@ def _report(twin: Siamese, held_out: Collection | None, out: Path, *, pictures: 
 
 
 def _next(twin: Siamese, out: Path) -> str:
+    if twin.grades is not None and twin.decision is None:
+        return f"gemel verify {out} A B --score"
     return f"gemel calibrate {out} DATA" if twin.decision is None else f"gemel verify {out} A B"

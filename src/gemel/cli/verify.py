@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import math
 from pathlib import Path
-from typing import Annotated, Optional
+from typing import TYPE_CHECKING, Annotated, Optional
 
 import typer
 
 from gemel.cli.options import AsJson, Model, Threads
 from gemel.cli.output import answer
+
+if TYPE_CHECKING:
+    from gemel.siamese import Siamese
 
 EXIT = {True: 0, False: 1, None: 3}
 WORDS = {True: "same", False: "different", None: "undecided"}
@@ -26,6 +29,9 @@ def verify(
         Optional[float],
         typer.Option(help="Stay undecided unless one answer is at least this probable, 0.5 to 1."),
     ] = None,
+    score: Annotated[
+        bool, typer.Option("--score", help="Say how similar they are, 0 to 1, and give no verdict.")
+    ] = False,
     threads: Threads = None,
     as_json: AsJson = False,
 ) -> None:
@@ -40,11 +46,16 @@ def verify(
     gemel verify faces.gemel a.jpg b.jpg --prior 0.001     few pairs are the same
 
     gemel verify faces.gemel a.jpg b.jpg --certainty 0.95  or stay undecided
+
+    gemel verify sts.gemel "a man runs" "a man is running" --score   how similar, where people gave scores
     """
     from gemel.siamese import Siamese
 
     twin = Siamese.load(model, threads=threads)
     sides = (a, b) if text or twin.modality.name != "text" else (_text_of(a), _text_of(b))
+    if score:
+        _score(twin, *sides, as_json=as_json)
+        return
     verdict = twin.verify(*sides, fmr=fmr, prior=prior, certainty=certainty)
     side = "≤" if verdict.distance <= verdict.threshold else ">"
     words = (
@@ -60,6 +71,11 @@ def verify(
     }
     answer(words, values, as_json=as_json)
     raise typer.Exit(EXIT[verdict.same])
+
+
+def _score(twin: Siamese, a: str | Path, b: str | Path, *, as_json: bool) -> None:
+    distance, value = twin.distance(a, b), twin.score(a, b)
+    answer(f"score {value:.3f}, distance {distance:.4f}", {"score": value, "distance": distance}, as_json=as_json)
 
 
 def _text_of(given: str) -> str | Path:

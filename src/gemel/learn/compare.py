@@ -24,6 +24,7 @@ from gemel.measure import Interval, Verification
 from gemel.recipe import Recipe
 from gemel.siamese import Siamese
 from gemel.siamese.evaluation import evaluate
+from gemel.siamese.known import has_scores
 from gemel.siamese.manifest import finite
 
 LOG = logging.getLogger("gemel")
@@ -34,6 +35,8 @@ RULE = (
 )
 DISTANCES = ("cosine", "euclidean", "manhattan", "learned")
 """What `distance = auto` chooses from; of equals, the first."""
+GRADED_CUT = 0.5
+"""The score from which on graded pairs count as the same where a comparison is told no cut; only ranks matter."""
 FEWEST_STEPS = 100
 """A training that is to be judged is not shorter than this."""
 
@@ -222,7 +225,8 @@ def _judged(begun: Outset) -> Verification:
         raise NotEnoughData("Nothing could be held out to judge a training by; give more identities.")
     with tempfile.TemporaryDirectory() as folder:
         lowest = fit(begun, Path(folder), [Diagnose(lambda sentence: None)], progress=False)
-    return evaluate(exported(begun, lowest), begun.calibrating, allow_bad=1.0).verification
+    cut = (begun.recipe.cut or GRADED_CUT) if has_scores(begun.calibrating) else None
+    return evaluate(exported(begun, lowest), begun.calibrating, allow_bad=1.0, cut=cut).verification
 
 
 def _sentence(trial: Trial) -> str:

@@ -22,7 +22,6 @@ from gemel import distances
 from gemel.errors import TrainingFailed
 from gemel.learn.held_out import HeldOut
 from gemel.learn.learner import LastStep, Learner, held_out_rows
-from gemel.measure import eer
 
 COLLAPSED = 0.02
 """Embeddings are one point when their mean distance is below this share of a typical distance."""
@@ -137,18 +136,21 @@ def worse_than_raw(learner: Learner) -> str | None:
     if learner.held_out is None:
         return None
     pairs = learner.held_out.some(RAW_PAIRS)
-    trained, raw = pairs.eer(held_out_rows(learner)), raw_eer(pairs)
+    trained, raw = pairs.error(held_out_rows(learner)), raw_error(pairs)
     if trained <= raw:
         return None
     return (
-        f"On {len(pairs.a)} held-out pairs the trained network has an EER of {trained:.3f}, and the raw features, "
-        f"compared by Euclidean distance, {raw:.3f}: training has not helped. Train for longer, distort less, "
-        "or check that the identities mean what you think."
+        f"On {len(pairs.a)} held-out pairs the trained network has {_NAMES[pairs.measure]} of {trained:.3f}, and the "
+        f"raw features, compared by Euclidean distance, {raw:.3f}: training has not helped. Train for longer, "
+        "distort less, or check that the identities mean what you think."
     )
 
 
-def raw_eer(held_out: HeldOut) -> float:
-    """EER of the prepared inputs themselves, flattened, by Euclidean distance: what training must beat."""
+_NAMES = {"eer": "an EER", "rank_error": "a rank error (½ is chance)"}
+
+
+def raw_error(held_out: HeldOut) -> float:
+    """The error of the prepared inputs themselves, flattened, by Euclidean distance: what training must beat."""
     metric = distances.distance("euclidean")
     chunks = np.array_split(np.arange(len(held_out.a)), max(1, len(held_out.a) // 256))
     apart = []
@@ -157,7 +159,7 @@ def raw_eer(held_out: HeldOut) -> float:
         rows = _raw(held_out.data.prepared(items))
         a, b = place[: len(chunk)], place[len(chunk) :]
         apart.append(metric.paired(rows[a], rows[b]))
-    return float(eer(np.concatenate(apart), held_out.same))
+    return held_out.error_of(np.concatenate(apart))
 
 
 def _raw(inputs: dict[str, Tensor]) -> np.ndarray:

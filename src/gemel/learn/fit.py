@@ -43,7 +43,7 @@ def fit(
     """Run the steps, and leave the best weights, and everything with them, in the learner.
 
     Returns:
-        Their held-out EER; None when nothing is held out.
+        Their held-out error; None when nothing is held out.
     """
     learner, recipe = begun.learner, begun.recipe
     total, processes = len(learner.steps), learner.steps.processes
@@ -58,8 +58,8 @@ def fit(
         own.append(Confuse(learner.steps.confused, every))
     if progress:
         own.append(TQDMProgressBar(refresh_rate=max(1, total // 200)))
-    if watched and recipe.patience is not None:
-        own.append(EarlyStopping("eer", patience=recipe.patience))
+    if learner.held_out is not None and recipe.patience is not None:
+        own.append(EarlyStopping(learner.held_out.measure, patience=recipe.patience))
     with _quiet():
         trainer = pl.Trainer(
             accelerator=begun.device,
@@ -89,14 +89,14 @@ def fit(
 
 
 def _best_kept(learner: Learner, keep: Keep, *, looked: bool, best: Path) -> float | None:
-    """Put the best weights into the learner, and say their held-out EER.
+    """Put the best weights into the learner, and say their held-out error.
 
     Args:
         looked: whether the last look was at the last step; its weights are judged now where it was not.
     """
     if learner.held_out is None:
         return None
-    last = math.inf if looked else learner.held_out.eer(held_out_rows(learner))
+    last = math.inf if looked else learner.held_out.error(held_out_rows(learner))
     if keep.lowest <= last:
         state = torch.load(best, map_location="cpu", weights_only=True)
         learner.load_state_dict(state["state_dict"])
@@ -104,7 +104,7 @@ def _best_kept(learner: Learner, keep: Keep, *, looked: bool, best: Path) -> flo
     return min(keep.lowest, last)
 
 
-def exported(begun: Outset, eer: float | None) -> Siamese:
+def exported(begun: Outset, lowest: float | None) -> Siamese:
     """The trained network as a twin that needs no PyTorch."""
     learner, network = begun.learner, begun.learner.network
     with tempfile.TemporaryDirectory() as place:
@@ -124,13 +124,20 @@ def exported(begun: Outset, eer: float | None) -> Siamese:
             weights=safetensors.torch.save({name: x.contiguous() for name, x in network.state_dict().items()}),
             content=looked_at,
             encoder=f"{begun.recipe.encoder}, {sum(p.numel() for p in network.parameters()):,} weights",
-            measures={} if eer is None else {"held_out_eer": eer},
+            measures=_measured(learner, lowest),
             data=begun.origin,
             identities=len(np.unique(known)),
             versions={"torch": torch.__version__, "lightning": version("lightning")},
             backbone=getattr(learner.encoder.backbone, "config_json", {}),
         ),
     )
+
+
+def _measured(learner: Learner, lowest: float | None) -> dict[str, float]:
+    if learner.held_out is None or lowest is None:
+        return {}
+    graded = learner.held_out.measure == "rank_error"
+    return {"held_out_spearman": 1 - 2 * lowest} if graded else {"held_out_eer": lowest}
 
 
 @contextlib.contextmanager

@@ -1,4 +1,4 @@
-"""The held-out pairs on which a training is watched, and their equal error rate."""
+"""The held-out pairs on which a training is watched, and the error on them."""
 
 from __future__ import annotations
 
@@ -13,7 +13,8 @@ from gemel.items.explicit import some_of_each
 from gemel.items.units import units
 from gemel.learn.distances import distance
 from gemel.learn.training_set import TrainingSet
-from gemel.measure import eer, pairs_of
+from gemel.measure import eer, pairs_of, rank_error
+from gemel.measure.graded import FEWEST
 from gemel.recipe import Recipe
 
 if TYPE_CHECKING:
@@ -25,13 +26,16 @@ MOST_PAIRS = 20_000
 
 
 class HeldOut:
-    """Pairs of items that take no part in training, and the EER on them.
+    """Pairs of items that take no part in training, and the error on them: the EER, or the rank error of scores.
 
     Args:
         data: the held-out items.
         a, b: [m] positions of the two items of each pair.
-        same: [m] whether they are the same.
+        value: [m] whether they are the same; or their scores.
         metric: name of the distance that compares embeddings.
+
+    Attributes:
+        measure: name of the error: eer, or rank_error where pairs have scores; 0 to 1, ½ is chance.
     """
 
     def __init__(
@@ -39,10 +43,11 @@ class HeldOut:
         data: TrainingSet,
         a: Int[np.ndarray, " m"],
         b: Int[np.ndarray, " m"],
-        same: Bool[np.ndarray, " m"],
+        value: Bool[np.ndarray, " m"] | Float[np.ndarray, " m"],
         metric: str,
     ) -> None:
-        self.data, self.a, self.b, self.same = data, a, b, same
+        self.data, self.a, self.b, self.value = data, a, b, value
+        self.measure = "eer" if value.dtype == bool else "rank_error"
         self._metric, self._distance = metric, distance(metric)
 
     def __len__(self) -> int:
@@ -57,7 +62,7 @@ class HeldOut:
     def some(self, most: int) -> HeldOut:
         """The same with at most about so many pairs, evenly spread."""
         step = max(1, -(-len(self.a) // most))
-        return HeldOut(self.data, self.a[::step], self.b[::step], self.same[::step], self._metric)
+        return HeldOut(self.data, self.a[::step], self.b[::step], self.value[::step], self._metric)
 
     def distances(self, embeddings: Float[Tensor, "n d"]) -> Float[np.ndarray, " m"]:
         """How far apart the two items of each pair are."""
@@ -68,14 +73,22 @@ class HeldOut:
         ]
         return torch.cat(chunks).numpy()
 
-    def eer(self, embeddings: Float[Tensor, "n d"]) -> float:
-        """Equal error rate, 0 to 1; ½ is chance."""
-        return float(eer(self.distances(embeddings), self.same))
+    def error(self, embeddings: Float[Tensor, "n d"]) -> float:
+        """The error at these embeddings, 0 to 1; ½ is chance."""
+        return self.error_of(self.distances(embeddings))
+
+    def error_of(self, distance: Float[np.ndarray, " m"]) -> float:
+        """The error at these distances, 0 to 1; ½ is chance, and where all distances are the same."""
+        if self.value.dtype == bool:
+            return float(eer(distance, self.value))
+        return rank_error(distance, self.value) if np.ptp(distance) > 0 else 0.5
 
 
 def held_out_of(stop: Collection, data: TrainingSet, recipe: Recipe) -> HeldOut | None:
     """The pairs on which training is watched, at most so many of each kind; None where nothing can be told apart."""
     how: dict[str, Any] = {"limit": MOST_PAIRS, "seed": recipe.seed}
+    if stop.pairs is not None and stop.pairs.score is not None:
+        return _graded(data, recipe, **how)
     a, b, same = data.a, data.b, data.value >= 0.5
     if len(a) and same.any() and not same.all():
         kept = some_of_each(same, **how)
@@ -87,6 +100,16 @@ def held_out_of(stop: Collection, data: TrainingSet, recipe: Recipe) -> HeldOut 
     if not same.any() or same.all():
         return None
     return HeldOut(data, a, b, same, metric=metric_of(recipe))
+
+
+def _graded(data: TrainingSet, recipe: Recipe, *, limit: int, seed: int) -> HeldOut | None:
+    """Pairs with scores; None where all are the same."""
+    if len(data.a) < FEWEST or np.ptp(data.value) == 0:
+        return None
+    kept = np.arange(len(data.a))
+    if len(kept) > limit:
+        kept = np.sort(np.random.default_rng(seed).choice(kept, limit, replace=False))
+    return HeldOut(data, data.a[kept], data.b[kept], data.value[kept].astype(np.float64), metric=metric_of(recipe))
 
 
 def metric_of(recipe: Recipe) -> str:

@@ -22,14 +22,14 @@ LAST, BEST = "last.ckpt", "best.ckpt"
 
 
 class Keep(Checkpoint):
-    """The run's state at every look at the held-out pairs, to go on from; and that with the lowest EER so far.
+    """The run's state at every look at the held-out pairs, to go on from; and that with the lowest error so far.
 
     Args:
         folder: gets `last.ckpt` and `best.ckpt`.
         every: steps between two looks.
 
     Attributes:
-        lowest: the lowest held-out EER so far; infinite before the first look.
+        lowest: the lowest held-out error so far; infinite before the first look.
         looked: the step of the last look.
     """
 
@@ -38,7 +38,9 @@ class Keep(Checkpoint):
         self._folder, self._every = folder, every
 
     def on_validation_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        self.looked, found = trainer.global_step, float(trainer.callback_metrics["eer"])
+        assert isinstance(pl_module, Learner)
+        assert pl_module.held_out is not None
+        self.looked, found = trainer.global_step, float(trainer.callback_metrics[pl_module.held_out.measure])
         if found < self.lowest:
             self.lowest = found
             trainer.save_checkpoint(self._folder / BEST)

@@ -96,8 +96,8 @@ class Learner(pl.LightningModule):
 
     def on_validation_epoch_end(self) -> None:
         assert self.held_out is not None
-        eer = self.held_out.eer(torch.cat(self._collected))
-        self.log("eer", eer, prog_bar=True, sync_dist=self.steps.processes.several)
+        error = self.held_out.error(torch.cat(self._collected))
+        self.log(self.held_out.measure, error, prog_bar=True, sync_dist=self.steps.processes.several)
         self._collected = []
 
     def configure_optimizers(self) -> Any:

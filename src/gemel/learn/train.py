@@ -67,8 +67,8 @@ def train(
     Under `torchrun`, all of its processes train together, and each returns the twin.
 
     Returns:
-        The twin with the best held-out EER, calibrated on identities that neither training nor stopping saw;
-        without a decision when too few identities could be held out.
+        The twin with the best held-out EER (or rank correlation, of scores), calibrated on identities that neither
+        training nor stopping saw; without a decision when too few identities could be held out.
 
     Raises:
         NotEnoughData, TooManyBad, RecipeError, TrainingFailed: with what to do.
@@ -107,10 +107,10 @@ def run(
     if begun.learner.steps.processes.first:
         (folder / RECIPE).write_text(begun.recipe.toml(), encoding="utf-8")
         (folder / DATA).write_text(begun.fingerprint, encoding="utf-8")
-    eer = fit(begun, folder, [Diagnose(say), *callbacks], logger=logger, progress=progress, resume=resume)
+    lowest = fit(begun, folder, [Diagnose(say), *callbacks], logger=logger, progress=progress, resume=resume)
     if sentence := worse_than_raw(begun.learner):
         say(sentence)
-    return _calibrated(exported(begun, eer), begun, say)
+    return _calibrated(exported(begun, lowest), begun, say)
 
 
 def _calibrated(twin: Siamese, begun: Outset, say: Callable[[str], None]) -> Siamese:
@@ -118,7 +118,7 @@ def _calibrated(twin: Siamese, begun: Outset, say: Callable[[str], None]) -> Sia
     if begun.calibrating is None:
         return twin
     try:
-        return twin.calibrate(begun.calibrating, seed=begun.recipe.seed)
+        return twin.calibrate(begun.calibrating, seed=begun.recipe.seed, cut=begun.recipe.cut)
     except (NotEnoughData, Overlap) as reason:
         say(f"The twin comes without a decision: {reason}")
         return twin

@@ -73,8 +73,8 @@ __all__ = [
 ]
 
 _HOMES = {
-    "curve": "BestAccuracy BestF1 Curve accuracy auc average_precision best_accuracy best_f1 curve_of eer f1 fnmr_at_fmr "
-    "threshold_at_fmr",
+    "curve": "BestAccuracy BestF1 Curve accuracy auc average_precision best_accuracy best_f1 curve_of eer f1 "
+    "fnmr_at_fmr threshold_at_fmr",
     "fewshot": "FewShot few_shot score_trials",
     "graded": "Graded graded_of rank_error",
     "intervals": "Clusters Interval clusters independent_needed mean_interval rate_interval",

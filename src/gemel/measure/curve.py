@@ -152,7 +152,8 @@ def average_precision(distance: Float[np.ndarray, " n"], same: Bool[np.ndarray, 
 def f1(distance: Float[np.ndarray, " n"], same: Bool[np.ndarray, " n"], threshold: float) -> float:
     """Harmonic mean of precision and recall of *same* when accepted at a distance of at most `threshold`, 0 to 1."""
     accepted = distance <= threshold
-    return float(2 * np.count_nonzero(accepted & same) / max(np.count_nonzero(accepted) + np.count_nonzero(same), 1))
+    found, given = int(np.count_nonzero(accepted & same)), int(np.count_nonzero(accepted) + np.count_nonzero(same))
+    return 2 * found / given if given else 0.0
 
 
 @dataclass(frozen=True)

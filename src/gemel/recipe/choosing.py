@@ -53,7 +53,7 @@ def choose(recipe: Recipe, facts: Facts) -> Recipe:
     defaults: dict[str, Any] = {
         "loss": loss,
         "distance": distance,
-        **_network(facts.modality, pretrained=pretrained),
+        **_network(facts.modality, kind="pretrained" if pretrained else recipe.encoder),
         **({} if facts.modality == "text" else _shape(recipe, facts)),
         "identities": min(128 if loss in PROXIES else 64, max(2, facts.identities + facts.singletons)),
         "items": 2 if loss in PROXIES else max(2, min(4, facts.median_items)),
@@ -67,11 +67,12 @@ def choose(recipe: Recipe, facts: Facts) -> Recipe:
     return recipe.but(**open_fields)
 
 
-def _network(modality: str, *, pretrained: bool) -> dict[str, Any]:
+def _network(modality: str, *, kind: str | None) -> dict[str, Any]:
     """Kind and size of the encoder; what comes trained has its own dimensions."""
     if modality == "text":
-        sized = {} if pretrained else {"width": 128, "depth": 1, "dim": 256, "length": 128, "vocabulary": 8000}
-        return {"encoder": "recurrent", "cell": "lstm", "pooling": "mean", **sized}
+        sized = {"width": 128, "depth": 1, "dim": 256, "length": 128, "vocabulary": 8000}
+        cell = {"encoder": "recurrent", "cell": "lstm"} if kind in (None, "recurrent") else {}
+        return {"pooling": "mean", **cell, **({} if kind == "pretrained" else sized)}
     vector = modality == "vector"
     return {"encoder": "dense" if vector else "conv", "width": 256 if vector else 64, "depth": 2 if vector else 4} | {
         "dim": 256

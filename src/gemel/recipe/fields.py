@@ -77,6 +77,9 @@ class Recipe:
     blur: Annotated[float, "random blur, up to this many pixels"] = 0.0
     erase: Annotated[float, "random box erased, up to this share of the area"] = 0.0
 
+    # what counts as the same
+    cut: Annotated[float | None, "score, from 0 to 1, from which on graded pairs count as the same"] = None
+
     # for how long, and how
     steps: Annotated[int | None, "budget in optimiser steps"] = None
     epochs: Annotated[float | None, "budget in passes over the training items"] = None

@@ -116,12 +116,15 @@ def findings(
     allow_bad: float = 1.0,
     limit: int = 100_000,
     seed: int = 0,
+    cut: float | None = None,
     progress: Progress | None = None,
 ) -> Findings:
     """Embed and measure; arguments and errors as in `evaluate`, but bad items are only counted unless told."""
+    if cut is None and twin.grades is not None:
+        cut = twin.grades.cut
     found = twin.embed(data, progress=progress)
-    evaluation = evaluate(twin, data, found=found, allow_bad=allow_bad, limit=limit, seed=seed)
-    known = known_pairs(data, found, limit=limit, seed=seed)
+    evaluation = evaluate(twin, data, found=found, allow_bad=allow_bad, limit=limit, seed=seed, cut=cut)
+    known = known_pairs(data, found, limit=limit, seed=seed, cut=cut)
     return Findings(twin, data, found, known, known.distances(found.vectors, twin.metric), evaluation)
 
 

@@ -13,6 +13,9 @@ if TYPE_CHECKING:
     from gemel.siamese.embedding import Embeddings as Embeddings
     from gemel.siamese.evaluation import Evaluation as Evaluation
     from gemel.siamese.evaluation import evaluate as evaluate
+    from gemel.siamese.grades import Grades as Grades
+    from gemel.siamese.grading import Grading as Grading
+    from gemel.siamese.grading import grade as grade
     from gemel.siamese.operating import Method as Method
     from gemel.siamese.operating import OperatingPoint as OperatingPoint
     from gemel.siamese.trained import Trained as Trained
@@ -23,12 +26,15 @@ _HOMES = {
     "Decision": "decision",
     "Embeddings": "embedding",
     "Evaluation": "evaluation",
+    "Grades": "grades",
+    "Grading": "grading",
     "Method": "operating",
     "OperatingPoint": "operating",
     "Siamese": "twin",
     "Trained": "trained",
     "Verdict": "verdict",
     "evaluate": "evaluation",
+    "grade": "grading",
 }
 
 __all__ = sorted(_HOMES)

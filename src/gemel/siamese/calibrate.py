@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from gemel.errors import Overlap
+from gemel.errors import DataError, Overlap
 from gemel.items.collection import Collection
 from gemel.items.words import first, many
 from gemel.siamese.decision import fit_decision
 from gemel.siamese.embedding import Embeddings, Progress
-from gemel.siamese.known import known_pairs
+from gemel.siamese.grades import fit_grades
+from gemel.siamese.known import has_scores, known_pairs, scored_pairs
 from gemel.siamese.seen import Seen
 
 if TYPE_CHECKING:
@@ -32,18 +33,28 @@ def calibrated(
     allow_overlap: bool,
     allow_bad: float,
     limit: int,
+    cut: float | None,
     progress: Progress | None,
 ) -> Siamese:
     """The twin with a decision fitted on this data; arguments and errors as in `Siamese.calibrate`."""
     found = twin.embed(data, progress=progress).require(allow_bad, data.origin)
-    seen = twin.seen.in_training(found.content)
-    if seen.any() and not allow_overlap:
+    before = twin.seen.in_training(found.content)
+    if before.any() and not allow_overlap:
         raise Overlap(
-            f"{data.origin} shares {named(data, found, seen)} with what this twin was trained on; thresholds found "
+            f"{data.origin} shares {named(data, found, before)} with what this twin was trained on; thresholds found "
             "there would promise too much. Calibrate on identities that training never saw, or accept this with "
             "allow_overlap=True (--allow-overlap)."
         )
-    pairs = known_pairs(data, found, limit=limit, seed=seed)
+    if cut is not None:
+        _refuse_cut(data, cut)
+    grades = None
+    if has_scores(data):
+        scored = scored_pairs(data, found)
+        grades = fit_grades(scored.distances(found.vectors, twin.metric), scored.score, method=twin.method, cut=cut)
+    seen = Seen.of(trained=twin.seen.trained, calibrated=found.content)
+    if grades is not None and cut is None:
+        return twin.but(decision=None, grades=grades, seen=seen)
+    pairs = known_pairs(data, found, limit=limit, seed=seed, cut=cut)
     decision = fit_decision(
         pairs.distances(found.vectors, twin.metric),
         pairs.same,
@@ -53,7 +64,14 @@ def calibrated(
         prior=prior,
         seed=seed,
     )
-    return twin.but(decision=decision, seen=Seen.of(trained=twin.seen.trained, calibrated=found.content))
+    return twin.but(decision=decision, grades=grades, seen=seen)
+
+
+def _refuse_cut(data: Collection, cut: float) -> None:
+    if not has_scores(data):
+        raise DataError(f"cut = {cut:g} is about pairs with scores, and {data.origin} has none; leave it out.")
+    if not 0 < cut <= 1:
+        raise DataError(f"cut = {cut:g} must lie above 0, the lowest score, and at most at 1, the highest.")
 
 
 def named(data: Collection, found: Embeddings, rows: Bool[np.ndarray, " n"]) -> str:

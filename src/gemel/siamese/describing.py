@@ -10,6 +10,8 @@ if TYPE_CHECKING:
     from gemel.measure import Interval
     from gemel.siamese.decision import Decision
     from gemel.siamese.evaluation import Evaluation
+    from gemel.siamese.grades import Grades
+    from gemel.siamese.grading import Grading
     from gemel.siamese.twin import Siamese
 
 
@@ -23,13 +25,38 @@ def described(twin: Siamese) -> str:
         f"Compares {twin.modality.name}s by {method.distance} distance of {method.dim} dimensions, {method.precision}.",
         f"Encoder: {origin.encoder}." if origin.encoder else "",
         f"{'; '.join([*taught, *saw]).capitalize()}{_on(origin.created)}." if taught or saw else "",
-        *_decision(twin.decision),
+        *_grades(twin.grades),
+        *([] if twin.grades is not None and twin.decision is None else _decision(twin.decision)),
     ]
     return "\n".join(line for line in lines if line)
 
 
 def _on(created: str) -> str:
     return f", {created[:10]}" if created else ""
+
+
+def _grades(grades: Grades | None) -> list[str]:
+    if grades is None:
+        return []
+    cut = "no cut is named, so it gives no verdicts" if grades.cut is None else f"the same from {grades.cut:g} on"
+    return [f"Scores, 0 to 1, fitted on {many(grades.pairs, 'pair')} that people scored; {cut}."]
+
+
+def graded(found: Grading) -> str:
+    """How well distances follow scores, a fact a line."""
+    known = found.graded
+    error = "" if known.mse is None else f"   mean squared error {known.mse:.4f} (scores from 0 to 1)"
+    lines = [
+        f"{many(found.items, 'item')} of {found.data}{f', {found.bad:,} bad' if found.bad else ''}; "
+        f"{many(known.pairs, 'pair')} with scores",
+        f"Spearman {_correlation(known.spearman, known.spearman_interval)}   "
+        f"Pearson {_correlation(known.pearson, known.pearson_interval)}{error}",
+    ]
+    return "\n".join([*lines, *found.notes])
+
+
+def _correlation(value: float, interval: Interval | None) -> str:
+    return f"{value:.4f}" + ("" if interval is None else f" ({interval.low:.4f} to {interval.high:.4f})")
 
 
 def _decision(decision: Decision | None) -> list[str]:

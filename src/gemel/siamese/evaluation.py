@@ -109,6 +109,7 @@ def evaluate(
     allow_bad: float = 0.01,
     limit: int = 100_000,
     seed: int = 0,
+    cut: float | None = None,
     progress: Progress | None = None,
 ) -> Evaluation:
     """Measure a twin on a collection with identities, or with explicit pairs.
@@ -120,6 +121,7 @@ def evaluate(
         allow_bad: share of items that may be bad, 0 to 1.
         limit: most same pairs, and most different pairs, that are measured.
         seed: of samples and episodes.
+        cut: the score from which on two items count as the same, where pairs have scores; None: that of the twin.
         progress: called with (items done, items in all).
 
     Raises:
@@ -128,7 +130,9 @@ def evaluate(
     """
     found = twin.embed(data, progress=progress) if found is None else found
     found = found.require(allow_bad, data.origin)
-    pairs = known_pairs(data, found, limit=limit, seed=seed)
+    if cut is None and twin.grades is not None:
+        cut = twin.grades.cut
+    pairs = known_pairs(data, found, limit=limit, seed=seed, cut=cut)
     if pairs.same.all() or not pairs.same.any():
         kind = "different" if pairs.same.any() else "same"
         raise NotEnoughData(f"{data.origin} has no {kind} pairs; measuring takes both kinds.")
@@ -138,10 +142,7 @@ def evaluate(
     retrieval, shots = neighbours.retrieval(), neighbours.one_shot()
     trained, calibrated = twin.seen.in_training(found.content), twin.seen.in_calibration(found.content)
     notes = [
-        f"Of these, training saw {named(data, found, trained)}: the numbers promise too much." if trained.any() else "",
-        f"Of these, calibration saw {named(data, found, calibrated)}: rates at its thresholds promise too much."
-        if calibrated.any()
-        else "",
+        *seen_before(twin, data, found),
         f"{many(pairs.identical, 'pair')} of exact copies left out." if pairs.identical else "",
         *neighbours.notes,
     ]
@@ -158,6 +159,18 @@ def evaluate(
         calibrated_on=int(calibrated.sum()),
         notes=tuple(note for note in notes if note),
     )
+
+
+def seen_before(twin: Siamese, data: Collection, found: Embeddings) -> tuple[str, ...]:
+    """A sentence where training, and one where calibration, saw some of these items."""
+    trained, calibrated = twin.seen.in_training(found.content), twin.seen.in_calibration(found.content)
+    said = [
+        f"Of these, training saw {named(data, found, trained)}: the numbers promise too much." if trained.any() else "",
+        f"Of these, calibration saw {named(data, found, calibrated)}: rates at its thresholds promise too much."
+        if calibrated.any()
+        else "",
+    ]
+    return tuple(sentence for sentence in said if sentence)
 
 
 def _measured(decision: Decision, distance: Float[np.ndarray, " n"], pairs: Known) -> tuple[Cost, ...]:

@@ -12,7 +12,7 @@ import numpy as np
 
 from gemel.distances import Distance
 from gemel.errors import NotEnoughData
-from gemel.items.collection import Collection
+from gemel.items.collection import Collection, Pairs
 from gemel.items.explicit import explicit, some_of_each
 from gemel.items.units import claims, units
 from gemel.measure.pairing import owners, pairs_of
@@ -48,21 +48,24 @@ class Known:
         return paired_at(vectors, vectors, self.a, self.b, metric)
 
 
-def known_pairs(data: Collection, found: Embeddings, *, limit: int = 100_000, seed: int = 0) -> Known:
+def known_pairs(
+    data: Collection, found: Embeddings, *, limit: int = 100_000, seed: int = 0, cut: float | None = None
+) -> Known:
     """The pairs of a collection whose items could both be embedded.
 
-    Explicit pairs (or triplets) come first, where there are any: a score of ½ or more counts as the same, and a
+    Explicit pairs (or triplets) come first, where there are any: a score counts as the same from `cut` on, and a
     pair rests on the chains of same pairs that its items belong to. Otherwise identities give every same pair and
     every different one. More than `limit` of a kind are sampled. An item and its exact copy are never a pair.
 
     Raises:
-        NotEnoughData: neither pairs nor identities are known.
+        NotEnoughData: neither pairs nor identities are known, or scores without a cut.
     """
     items = data.take(found.index)
     pairs = explicit(items)
     if pairs is not None:
-        kept = some_of_each(pairs.alike(), limit=limit, seed=seed)
-        return _distinct(found, pairs.a[kept], pairs.b[kept], pairs.alike()[kept], units(items), "pairs")
+        same = _answers(pairs, cut, data.origin)
+        kept = some_of_each(same, limit=limit, seed=seed)
+        return _distinct(found, pairs.a[kept], pairs.b[kept], same[kept], units(items), "pairs")
     if items.identity is None:
         raise NotEnoughData(
             f"{data.origin} knows neither identities nor pairs, so nothing can be said about same and different. "
@@ -71,6 +74,54 @@ def known_pairs(data: Collection, found: Embeddings, *, limit: int = 100_000, se
     codes, claimed = items.identity.codes, claims(items)
     a, b, same = pairs_of(codes, limit=limit, seed=seed, impostor_of=claimed)
     return _distinct(found, a, b, same, owners(codes, claimed), "identities")
+
+
+@dataclass(frozen=True)
+class Scored:
+    """Pairs with scores.
+
+    Attributes:
+        a, b: positions among the embeddings.
+        score: what people said of each pair, 0 to 1.
+        identity_a, identity_b: the chains of pairs that each pair rests on.
+    """
+
+    a: Int[np.ndarray, " n"]
+    b: Int[np.ndarray, " n"]
+    score: Float[np.ndarray, " n"]
+    identity_a: Int[np.ndarray, " n"]
+    identity_b: Int[np.ndarray, " n"]
+
+    def distances(self, vectors: Float[np.ndarray, "m d"], metric: Distance) -> Float[np.ndarray, " n"]:
+        """How far apart each pair is, by definition."""
+        return paired_at(vectors, vectors, self.a, self.b, metric)
+
+
+def has_scores(data: Collection) -> bool:
+    """Whether what is known of the pairs are scores."""
+    return data.pairs is not None and data.pairs.score is not None
+
+
+def scored_pairs(data: Collection, found: Embeddings) -> Scored:
+    """The graded pairs of a collection whose items could both be embedded."""
+    items = data.take(found.index)
+    assert items.pairs is not None
+    assert items.pairs.score is not None
+    unit = units(items)
+    pairs = items.pairs
+    return Scored(pairs.a, pairs.b, items.pairs.score, unit[pairs.a], unit[pairs.b])
+
+
+def _answers(pairs: Pairs, cut: float | None, origin: str) -> Bool[np.ndarray, " n"]:
+    """Which pairs are the same."""
+    if pairs.score is None:
+        return pairs.alike()
+    if cut is None:
+        raise NotEnoughData(
+            f"{origin} holds scores, and nobody said from which score on two items are the same. Name it with "
+            "cut=… (--cut), from 0, the lowest score, to 1, the highest."
+        )
+    return pairs.score >= cut
 
 
 def _distinct(

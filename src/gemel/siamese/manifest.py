@@ -17,8 +17,9 @@ FORMAT = 1
 """The newest model format that this version reads and writes."""
 
 MANIFEST = "manifest.json"
-ENCODER, DECISION, SEEN, WEIGHTS = "encoder.onnx", "decision.json", "seen.npy", "weights.safetensors"
-FILES = (ENCODER, DECISION, SEEN, WEIGHTS)
+ENCODER, DECISION, GRADES, SEEN = "encoder.onnx", "decision.json", "grades.json", "seen.npy"
+WEIGHTS = "weights.safetensors"
+FILES = (ENCODER, DECISION, GRADES, SEEN, WEIGHTS)
 """Every file that a model folder may hold beside its manifest."""
 
 

@@ -7,7 +7,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from gemel import __version__
-from gemel.siamese.manifest import DECISION, ENCODER, SEEN, WEIGHTS, Manifest, Part
+from gemel.siamese.manifest import DECISION, ENCODER, GRADES, SEEN, WEIGHTS, Manifest, Part
 from gemel.siamese.onnx import OnnxEncoder
 
 if TYPE_CHECKING:
@@ -24,6 +24,8 @@ def stored(twin: Siamese) -> tuple[Manifest, dict[str, Part]]:
     if twin.decision is not None:
         text = json.dumps(twin.decision.json(), indent=1, allow_nan=False)
         parts[DECISION] = Part.of(text.encode())
+    if twin.grades is not None:
+        parts[GRADES] = Part.of(json.dumps(twin.grades.json(), indent=1, allow_nan=False).encode())
     manifest = Manifest(
         modality=twin.modality.config(),
         method=asdict(twin.method),

@@ -23,7 +23,8 @@ from gemel.items.vector import VectorModality
 from gemel.siamese import folder as folders
 from gemel.siamese.decision import Decision
 from gemel.siamese.embedding import Embeddings, Progress, collected, embedded, is_one
-from gemel.siamese.manifest import DECISION, ENCODER, SEEN, WEIGHTS, Origin, Part, finite
+from gemel.siamese.grades import Grades
+from gemel.siamese.manifest import DECISION, ENCODER, GRADES, SEEN, WEIGHTS, Origin, Part, finite
 from gemel.siamese.onnx import Encoder, OnnxEncoder, Verbatim
 from gemel.siamese.operating import Method
 from gemel.siamese.seen import Seen
@@ -45,6 +46,7 @@ class Siamese:
         encoder: prepared arrays → embeddings.
         method: how two embeddings are compared.
         decision: distance → probability; None until calibrated.
+        grades: distance → score; None unless calibrated on scores.
         origin: where it comes from, for people.
         seen: what training and calibration saw.
         kept: what training goes on from (safetensors); None when there is nothing.
@@ -54,6 +56,7 @@ class Siamese:
     encoder: Encoder
     method: Method
     decision: Decision | None = None
+    grades: Grades | None = None
     origin: Origin = field(default_factory=Origin)
     seen: Seen = field(default_factory=Seen)
     kept: Part | None = None
@@ -78,12 +81,13 @@ class Siamese:
         encoder: Encoder = Verbatim()
         if ENCODER in parts:
             encoder = OnnxEncoder(parts[ENCODER].read(), providers=providers, threads=threads, **manifest.wiring)
-        decision = parts.get(DECISION)
+        decision, grades = parts.get(DECISION), parts.get(GRADES)
         return cls(
             modality=modality_from(manifest.modality),
             encoder=encoder,
             method=method,
             decision=None if decision is None else Decision.from_json(json.loads(decision.read())),
+            grades=None if grades is None else Grades.from_json(json.loads(grades.read())),
             origin=manifest.origin,
             seen=Seen(parts.get(SEEN)),
             kept=parts.get(WEIGHTS),
@@ -200,13 +204,16 @@ class Siamese:
         return self.metric.paired(left, right)
 
     def score(self, a: Any, b: Any) -> float | Float[np.ndarray, " n"]:
-        """How similar two items are, 0 to 1: the probability of *same* once calibrated for this method.
+        """How similar two items are, 0 to 1: once calibrated for this method, the score that people would give, or
+        the probability of *same* where they gave answers.
 
         Until then 1 / (1 + distance / typical), where typical is the distance of two random embeddings: 1 for
         the identical, ½ for strangers. That is an order, not a probability.
         """
         distance = self.distance(a, b)
-        if self.decision is not None and self.decision.method == self.method:
+        if self.grades is not None and self.grades.method == self.method:
+            score = self.grades.at(distance)
+        elif self.decision is not None and self.decision.method == self.method:
             score = self.decision.probability(distance)
         else:
             score = 1 / (1 + np.asarray(distance) / self.metric.typical(self.method.dim))
@@ -233,7 +240,7 @@ class Siamese:
             NotCalibrated: there is no decision for this method, or no threshold at that rate.
             UnreadableItem: an item cannot be read.
         """
-        decision = applicable(self.decision, self.method)
+        decision = applicable(self.decision, self.method, graded=self.grades is not None)
         return judged(decision, self._between(a, b), fmr=fmr, prior=prior, certainty=certainty)
 
     def calibrate(
@@ -245,9 +252,12 @@ class Siamese:
         allow_overlap: bool = False,
         allow_bad: float = 0.01,
         limit: int = 100_000,
+        cut: float | None = None,
         progress: Progress | None = None,
     ) -> Siamese:
-        """The same twin with a decision fitted on this data.
+        """The same twin with a decision fitted on this data; where its pairs have scores, with scores.
+
+        Scores alone make no verdict: that takes a cut.
 
         Args:
             data: items with identities, or explicit pairs; no identity that training saw.
@@ -256,6 +266,7 @@ class Siamese:
             allow_overlap: accept items that training saw. The thresholds will be too optimistic.
             allow_bad: share of items that may be bad, 0 to 1.
             limit: most same pairs, and most different pairs, that are used.
+            cut: the score from which on two items count as the same, above 0 and at most 1; only for pairs with scores.
             progress: called with (items done, items in all).
 
         Raises:
@@ -273,6 +284,7 @@ class Siamese:
             allow_overlap=allow_overlap,
             allow_bad=allow_bad,
             limit=limit,
+            cut=cut,
             progress=progress,
         )
 
@@ -321,6 +333,7 @@ class Siamese:
             "modality": self.modality.config(),
             "method": asdict(self.method),
             "decision": None if self.decision is None else self.decision.json(),
+            "grades": None if self.grades is None else self.grades.json(),
             **asdict(self.origin),
         }
         return dict(finite(values))

@@ -65,13 +65,23 @@ def judged(
     return Verdict(same, probability, distance, threshold, "bayes" if fmr is None else point_name(fmr))
 
 
-def applicable(decision: Decision | None, method: Method) -> Decision:
+def applicable(decision: Decision | None, method: Method, *, graded: bool = False) -> Decision:
     """The decision, if it was fitted for this method of comparing.
+
+    Args:
+        decision: the twin's.
+        method: how items are compared now.
+        graded: whether the twin was calibrated on scores.
 
     Raises:
         NotCalibrated: there is none, or it belongs to another method; says how to get one.
     """
     how = "Calibrate on identities that training never saw: `gemel calibrate MODEL DATA`, or twin.calibrate(data)."
+    if decision is None and graded:
+        raise NotCalibrated(
+            "This twin was calibrated on scores: score(a, b) gives one, and a verdict takes a cut, the score from "
+            "which on two items are the same: `gemel calibrate MODEL DATA --cut 0.8`, or twin.calibrate(data, cut=0.8)."
+        )
     if decision is None:
         raise NotCalibrated(f"This twin has no decision yet, so a distance cannot become a verdict. {how}")
     if decision.method != method:
