@@ -15,10 +15,10 @@ from gemel.errors import MissingExtra
 from gemel.siamese.decision import fit_decision
 
 NAMES = """
-__version__ Collection Cosine DataError Decision Embeddings Enrolled Euclidean Evaluation Gallery GemelError Hit
-ImageModality Labels Manhattan Match Method MissingExtra ModelError NotCalibrated NotEnoughData OperatingPoint Overlap
-Pairs Recipe RecipeError Siamese TextModality TooManyBad TrainingFailed Triplets UnreadableItem VectorModality Verdict
-evaluate read split train
+__version__ Collection Cosine DataError Decision Duplicates Embeddings Enrolled Euclidean Evaluation Gallery
+GemelError Grading Hit ImageModality Labels Manhattan Match Method MissingExtra ModelError NotCalibrated NotEnoughData
+OperatingPoint Overlap Pairs Recipe RecipeError Siamese TextModality TooManyBad TrainingFailed Triplets UnreadableItem
+VectorModality Verdict duplicates evaluate grade read split train
 """.split()
 
 HEAVY = (

@@ -42,9 +42,13 @@ if TYPE_CHECKING:
     from gemel.learn.train import train as train
     from gemel.recipe import Recipe as Recipe
     from gemel.siamese.decision import Decision as Decision
+    from gemel.siamese.duplicates import Duplicates as Duplicates
+    from gemel.siamese.duplicates import duplicates as duplicates
     from gemel.siamese.embedding import Embeddings as Embeddings
     from gemel.siamese.evaluation import Evaluation as Evaluation
     from gemel.siamese.evaluation import evaluate as evaluate
+    from gemel.siamese.grading import Grading as Grading
+    from gemel.siamese.grading import grade as grade
     from gemel.siamese.operating import Method as Method
     from gemel.siamese.operating import OperatingPoint as OperatingPoint
     from gemel.siamese.twin import Siamese as Siamese
@@ -67,8 +71,10 @@ _HOMES = {
     "learn.train": "train",
     "recipe": "Recipe",
     "siamese.decision": "Decision",
+    "siamese.duplicates": "Duplicates duplicates",
     "siamese.embedding": "Embeddings",
     "siamese.evaluation": "Evaluation evaluate",
+    "siamese.grading": "Grading grade",
     "siamese.operating": "Method OperatingPoint",
     "siamese.twin": "Siamese",
     "siamese.verdict": "Verdict",

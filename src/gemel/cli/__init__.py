@@ -12,6 +12,7 @@ import typer
 from gemel.cli.calibrate import calibrate
 from gemel.cli.compare import compare
 from gemel.cli.demo import demo
+from gemel.cli.duplicates import duplicates
 from gemel.cli.embed import embed
 from gemel.cli.ending import ended
 from gemel.cli.evaluate import evaluate
@@ -30,7 +31,7 @@ app = typer.Typer(
     rich_markup_mode="rich",
     pretty_exceptions_enable=False,
 )
-for command in (demo, train, compare, evaluate, calibrate, verify, embed, info):
+for command in (demo, train, compare, evaluate, calibrate, verify, duplicates, embed, info):
     app.command()(command)
 
 

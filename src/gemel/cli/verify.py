@@ -10,6 +10,7 @@ import typer
 
 from gemel.cli.options import AsJson, Model, Threads
 from gemel.cli.output import answer
+from gemel.cli.sides import one_of
 
 if TYPE_CHECKING:
     from gemel.siamese import Siamese
@@ -52,7 +53,7 @@ def verify(
     from gemel.siamese import Siamese
 
     twin = Siamese.load(model, threads=threads)
-    sides = (a, b) if text or twin.modality.name != "text" else (_text_of(a), _text_of(b))
+    sides = (a, b) if text else (one_of(a, twin.modality.name), one_of(b, twin.modality.name))
     if score:
         _score(twin, *sides, as_json=as_json)
         return
@@ -76,11 +77,3 @@ def verify(
 def _score(twin: Siamese, a: str | Path, b: str | Path, *, as_json: bool) -> None:
     distance, value = twin.distance(a, b), twin.score(a, b)
     answer(f"score {value:.3f}, distance {distance:.4f}", {"score": value, "distance": distance}, as_json=as_json)
-
-
-def _text_of(given: str) -> str | Path:
-    """The file of that name, if there is one; otherwise the text itself."""
-    try:
-        return Path(given) if Path(given).is_file() else given
-    except (OSError, ValueError):  # too long for a name
-        return given

@@ -74,14 +74,28 @@ def _candidates(
         [distance.matrix(query, base[start : start + step]) for start in range(0, len(base), step)], axis=1
     )
     kth = np.partition(approximate, k - 1, axis=1)[:, k - 1 : k]
-    error = 4 * (query.shape[1] + 8) * np.finfo(approximate.dtype).eps
+    return approximate <= loosened(kth, query, longest(base, step), approximate.dtype)
+
+
+def loosened(
+    limit: Float[np.ndarray, "q 1"] | float, query: Float[np.ndarray, "q d"], square: float, dtype: np.dtype
+) -> Float[np.ndarray, "q 1"]:
+    """What the fast kernel may say of rows that are no farther than `limit` by definition.
+
+    Args:
+        limit: a distance, for each query or for all.
+        query: embeddings [q, d].
+        square: the largest squared length of a row that they are compared with.
+        dtype: in which the kernel computes.
+    """
     # The kernel is off by `error` relative to the distance (Manhattan), to 1 (cosine), or, in squares, to the
     # squared lengths (Euclidean): the widest of the three holds for all.
-    lengths = np.square(query, dtype=approximate.dtype).sum(axis=1, keepdims=True) + _longest(base, step)
-    return approximate <= np.maximum(np.sqrt(kth**2 + error * lengths), kth + error * (kth + 1))
+    error = 4 * (query.shape[1] + 8) * np.finfo(dtype).eps
+    lengths = np.square(query, dtype=dtype).sum(axis=1, keepdims=True) + square
+    return np.maximum(np.sqrt(limit**2 + error * lengths), limit + error * (limit + 1))
 
 
-def _longest(base: Float[np.ndarray, "n d"], step: int) -> float:
+def longest(base: Float[np.ndarray, "n d"], step: int) -> float:
     """The largest squared length of a row."""
     wide = np.promote_types(base.dtype, np.float32)
     return max(

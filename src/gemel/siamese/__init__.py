@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from gemel.siamese.decision import Decision as Decision
+    from gemel.siamese.duplicates import Duplicates as Duplicates
+    from gemel.siamese.duplicates import duplicates as duplicates
     from gemel.siamese.embedding import Embeddings as Embeddings
     from gemel.siamese.evaluation import Evaluation as Evaluation
     from gemel.siamese.evaluation import evaluate as evaluate
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
 
 _HOMES = {
     "Decision": "decision",
+    "Duplicates": "duplicates",
     "Embeddings": "embedding",
     "Evaluation": "evaluation",
     "Grades": "grades",
@@ -33,6 +36,7 @@ _HOMES = {
     "Siamese": "twin",
     "Trained": "trained",
     "Verdict": "verdict",
+    "duplicates": "duplicates",
     "evaluate": "evaluation",
     "grade": "grading",
 }
