@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 
 UNREAD = "[UNK]"
 PAD = "[PAD]"
-BUDGET = 1 << 14
-"""Bytes of text, padding included, that are prepared together."""
+BUDGET = 512
+"""Pieces of texts, padding included, that are prepared together: enough to fill a core, and few to wait for."""
 
 
 @dataclass(frozen=True)
@@ -90,12 +90,11 @@ class TextModality:
 
     def together(self, raws: Sequence[Raw]) -> list[Int[np.ndarray, " g"]]:
         """Which texts to prepare together, so that little is padding: alike in length, and not too many."""
-        lengths = np.array([len(raw) for raw in raws])
-        order = np.argsort(lengths, kind="stable")
+        pieces = np.array([len(one.ids) for one in self._engine().encode_batch_fast([_text(raw) for raw in raws])])
+        order = np.argsort(pieces, kind="stable")
         groups, start = [], 0
         for end in range(1, len(order) + 1):
-            full = end < len(order) and (end + 1 - start) * min(lengths[order[end]], 6 * self.length) > BUDGET
-            if full or end == len(order):
+            if end == len(order) or (end + 1 - start) * pieces[order[end]] > BUDGET:
                 groups.append(order[start:end])
                 start = end
         return groups

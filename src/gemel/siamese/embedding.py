@@ -18,7 +18,7 @@ from gemel.errors import DataError, ModelError, TooManyBad, UnreadableItem
 from gemel.items.collection import Collection
 from gemel.items.decoded import Bad, content_id, listed
 from gemel.items.modality import Modality, Raw
-from gemel.siamese.onnx import Encoder
+from gemel.siamese.onnx import Encoder, OnnxEncoder
 
 if TYPE_CHECKING:
     from jaxtyping import Float, Int
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 FEW = 8
 """So many items are decoded without starting threads."""
 
-GROUPED = 16
+GROUPED = 64
 """So many times as many items are decoded at once where their modality groups them, so that it has a choice."""
 
 Progress = Callable[[int, int], None]
@@ -118,8 +118,8 @@ def embedded(
         bad += [one for one in loaded if isinstance(one, Bad)]
         raws = [one[0] for one in loaded if not isinstance(one, Bad)]
         content[rows] = [one[1] for one in loaded if not isinstance(one, Bad)]
-        for group in _together(raws, items.modality):
-            vectors[rows[group]] = _encoded([raws[i] for i in group], items.modality, encoder, dim)
+        for group, part in _each(_together(raws, items.modality), raws, items.modality, encoder, dim):
+            vectors[rows[group]] = part
         if raws:
             finite = np.isfinite(vectors[rows]).all(axis=1)
             good[rows] = finite
@@ -137,6 +137,22 @@ def _together(raws: list[Raw], modality: Modality) -> list[Int[np.ndarray, " g"]
     if not raws:
         return []
     return [np.arange(len(raws))] if groups is None else list(groups(raws))
+
+
+def _each(
+    groups: list[Int[np.ndarray, " g"]], raws: list[Raw], modality: Modality, encoder: Encoder, dim: int
+) -> Iterator[tuple[Int[np.ndarray, " g"], Float[np.ndarray, "g d"]]]:
+    """Every group with its embeddings; several groups are encoded side by side, each on one core."""
+    if len(groups) < 2 or not isinstance(encoder, OnnxEncoder):
+        for group in groups:
+            yield group, _encoded([raws[i] for i in group], modality, encoder, dim)
+        return
+    from concurrent.futures import ThreadPoolExecutor
+
+    narrow = encoder.narrow
+    with ThreadPoolExecutor(encoder.threads or os.cpu_count()) as pool:
+        parts = pool.map(lambda group: _encoded([raws[i] for i in group], modality, narrow, dim), groups)
+        yield from zip(groups, parts, strict=True)
 
 
 def _encoded(raws: list[Raw], modality: Modality, encoder: Encoder, dim: int) -> Float[np.ndarray, "n d"]:
