@@ -88,7 +88,7 @@ class TextModality:
             ids[row, : len(one.ids)], mask[row, : len(one.ids)] = one.ids, 1
         return Prepared({"input_ids": ids, "attention_mask": mask}, np.arange(len(raws)))
 
-    def together(self, raws: Sequence[Raw]) -> list[Int[np.ndarray, " g"]]:
+    def together(self, raws: Sequence[Raw]) -> list[Int[np.ndarray, " _"]]:
         """Which texts to prepare together, so that little is padding: alike in length, and not too many."""
         pieces = np.array([len(one.ids) for one in self._engine().encode_batch_fast([_text(raw) for raw in raws])])
         order = np.argsort(pieces, kind="stable")

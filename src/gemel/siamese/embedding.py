@@ -131,7 +131,7 @@ def embedded(
     return Embeddings(vectors, np.flatnonzero(good), tuple(sorted(bad, key=lambda b: b.row)), content)
 
 
-def _together(raws: list[Raw], modality: Modality) -> list[Int[np.ndarray, " g"]]:
+def _together(raws: list[Raw], modality: Modality) -> list[Int[np.ndarray, " _"]]:
     """Which items are prepared and encoded together: all of a batch, or as the modality groups them."""
     groups = getattr(modality, "together", None)
     if not raws:
@@ -140,8 +140,8 @@ def _together(raws: list[Raw], modality: Modality) -> list[Int[np.ndarray, " g"]
 
 
 def _each(
-    groups: list[Int[np.ndarray, " g"]], raws: list[Raw], modality: Modality, encoder: Encoder, dim: int
-) -> Iterator[tuple[Int[np.ndarray, " g"], Float[np.ndarray, "g d"]]]:
+    groups: list[Int[np.ndarray, " _"]], raws: list[Raw], modality: Modality, encoder: Encoder, dim: int
+) -> Iterator[tuple[Int[np.ndarray, " _"], Float[np.ndarray, "_ d"]]]:
     """Every group with its embeddings; several groups are encoded side by side, each on one core."""
     if len(groups) < 2 or not isinstance(encoder, OnnxEncoder):
         for group in groups:
