@@ -95,17 +95,29 @@ def _onnx(encoder: Encoder) -> bytes:
     items = tuple(encoder.example(3).values())
     batch, length = torch.export.Dim("n", min=1), torch.export.Dim("l", min=2)
     axes = [{0: batch} | _open_axes(shape, length) for shape in encoder.backbone.shapes.values()]
+    return as_onnx(_Positional(encoder).eval(), items, list(encoder.inputs), OUTPUT, (tuple(axes),))
+
+
+def as_onnx(network: nn.Module, example: tuple[Tensor, ...], inputs: list[str], output: str, axes: Any) -> bytes:
+    """A network in evaluation mode on the CPU as ONNX; the same weights give the same bytes.
+
+    Args:
+        network: takes its inputs by position.
+        example: inputs that it can be traced with.
+        inputs, output: their names.
+        axes: which axes of the inputs are of any length, as `torch.export` has it.
+    """
     for operator in (torch.ops.aten.lstm.input, torch.ops.aten.gru.input):
         operator._dispatch_cache.clear()  # or the second export of a process unrolls them for one length
     with _silence(), torch.no_grad(), _said("torch.onnx.export"):
         program = torch.onnx.export(
-            _Positional(encoder).eval(),
-            items,
+            network,
+            example,
             dynamo=True,
             opset_version=OPSET,
-            input_names=encoder.inputs,
-            output_names=[OUTPUT],
-            dynamic_shapes=(tuple(axes),),
+            input_names=inputs,
+            output_names=[output],
+            dynamic_shapes=axes,
             verbose=False,
         )
     assert program is not None  # always with dynamo=True

@@ -24,6 +24,7 @@ from gemel.learn.diagnose import Diagnose, worse_than_raw
 from gemel.learn.fit import exported, fit
 from gemel.learn.keep import LAST
 from gemel.learn.outset import Outset, outset
+from gemel.learn.pairhead import learned_head
 from gemel.learn.processes import Processes
 from gemel.recipe import Recipe
 from gemel.siamese import Siamese
@@ -110,7 +111,10 @@ def run(
     lowest = fit(begun, folder, [Diagnose(say), *callbacks], logger=logger, progress=progress, resume=resume)
     if sentence := worse_than_raw(begun.learner):
         say(sentence)
-    return _calibrated(exported(begun, lowest), begun, say)
+    twin = exported(begun, lowest)
+    if begun.recipe.head:
+        twin = twin.with_head(learned_head(begun.learner))
+    return _calibrated(twin, begun, say)
 
 
 def _calibrated(twin: Siamese, begun: Outset, say: Callable[[str], None]) -> Siamese:

@@ -55,6 +55,8 @@ class Recipe:
     prefixes: Annotated[str | None, "first dimensions that are to be embeddings too, such as 64,128"] = None
     memory: Annotated[int, "embeddings of earlier batches that a batch is compared with too; 0: none"] = 0
 
+    head: Annotated[bool, "learn a pair head too: a small network that looks at two embeddings once more"] = False
+
     # which items meet in a batch
     identities: Annotated[int | None, "identities in a batch"] = None
     items: Annotated[int | None, "items of each identity in a batch"] = None

@@ -21,6 +21,7 @@ from gemel.siamese.decision import Decision
 from gemel.siamese.embedding import Embeddings, Progress
 from gemel.siamese.evaluation import Evaluation, evaluate
 from gemel.siamese.known import Known, known_pairs
+from gemel.siamese.pairhead import proposing
 from gemel.siamese.twin import Siamese
 
 if TYPE_CHECKING:
@@ -82,7 +83,7 @@ class Findings:
         """The embeddings with what is known of them."""
         identity = self.items.identity
         codes = np.full(len(self.found), UNKNOWN, np.int64) if identity is None else identity.codes
-        return Space(self.found.vectors, codes, self.found.content, self.twin.metric)
+        return Space(self.found.vectors, codes, self.found.content, proposing(self.twin.metric))
 
     @cached_property
     def points(self) -> tuple[Point, ...]:

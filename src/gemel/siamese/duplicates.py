@@ -15,8 +15,9 @@ from gemel.items.collection import Collection
 from gemel.items.components import components
 from gemel.items.decoded import Bad
 from gemel.items.words import many
-from gemel.neighbors.close import close_pairs
+from gemel.neighbors.close import ClosePairs, close_pairs
 from gemel.neighbors.exact import nearest
+from gemel.neighbors.staged import close_in_stages, nearest_in_stages
 from gemel.siamese.embedding import Embeddings, Progress
 from gemel.siamese.manifest import finite
 from gemel.siamese.operating import OperatingPoint, point_name
@@ -107,6 +108,8 @@ def duplicates(
 ) -> Duplicates:
     """All pairs of items that a twin calls the same. Takes n² / 2 distances, and memory for what is found.
 
+    A pair head looks only at the hundred nearest of each item.
+
     Args:
         twin: a calibrated one.
         data: items; what is known of them is not looked at.
@@ -127,12 +130,13 @@ def duplicates(
     found = twin.embed(data, progress=progress) if found is None else found
     found = found.require(allow_bad, data.origin)
     _, first, place = np.unique(found.content, return_index=True, return_inverse=True)
-    close = close_pairs(found.vectors[first], point.threshold, twin.metric, progress=progress)
+    close = _close(found.vectors[first], point.threshold, twin, progress)
     copies = np.flatnonzero(first[place.reshape(-1)] != np.arange(len(found)))
     low, high = _ordered(first[close.a], first[close.b])
     a = np.concatenate([first[place.reshape(-1)][copies], low])
     b = np.concatenate([copies, high])
-    distance = np.concatenate([np.zeros(len(copies), close.distance.dtype), close.distance])
+    same = twin.metric.paired(found.vectors[copies], found.vectors[copies])
+    distance = np.concatenate([same.astype(close.distance.dtype), close.distance])
     return Duplicates(
         data=data.origin,
         names=tuple(data.name(i) for i in range(len(data))),
@@ -194,10 +198,19 @@ def known_already(
     for bad in asked.bad:
         raise UnreadableItem(bad.name, bad.reason)
     found = twin.embed(data, progress=progress).require(allow_bad, data.origin)
-    near = nearest(asked.vectors, found.vectors, k, twin.metric)
+    if twin.head is None:
+        near = nearest(asked.vectors, found.vectors, k, twin.metric)
+    else:
+        near = nearest_in_stages(asked.vectors, found.vectors, k, twin.head.first, twin.head)
     names = [data.name(int(i)) for i in found.index[near.index[0]]]
     verdicts = [judged(decision, float(far), fmr=fmr, prior=prior) for far in near.distance[0]]
     return [Near(*pair) for pair in zip(names, verdicts, strict=True)]
+
+
+def _close(vectors: Float[np.ndarray, "n d"], limit: float, twin: Siamese, progress: Progress | None) -> ClosePairs:
+    if twin.head is not None:
+        return close_in_stages(vectors, limit, twin.head.first, twin.head)
+    return close_pairs(vectors, limit, twin.metric, progress=progress)
 
 
 def _ordered(a: Int[np.ndarray, " m"], b: Int[np.ndarray, " m"]) -> tuple[Int[np.ndarray, " m"], Int[np.ndarray, " m"]]:

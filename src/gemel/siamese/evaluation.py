@@ -145,6 +145,7 @@ def evaluate(
         *seen_before(twin, data, found),
         f"{many(pairs.identical, 'pair')} of exact copies left out." if pairs.identical else "",
         *neighbours.notes,
+        "" if twin.head is None else f"Neighbours are those by {twin.method.distance} distance, without the pair head.",
     ]
     return Evaluation(
         data=data.origin,

@@ -2,6 +2,7 @@
 
     manifest.json        what the model is, and the checksum of every file beside it; closes with its own
     encoder.onnx         the shared encoder; absent where vectors are compared as they are
+    head.onnx            the pair head; absent where the distance of the embeddings decides
     decision.json        from distance to probability; absent until calibrated
     grades.json          from distance to score; absent unless calibrated on scores
     seen.npy             which items training and calibration saw, as content numbers

@@ -17,9 +17,9 @@ FORMAT = 1
 """The newest model format that this version reads and writes."""
 
 MANIFEST = "manifest.json"
-ENCODER, DECISION, GRADES, SEEN = "encoder.onnx", "decision.json", "grades.json", "seen.npy"
+ENCODER, HEAD, DECISION, GRADES, SEEN = "encoder.onnx", "head.onnx", "decision.json", "grades.json", "seen.npy"
 WEIGHTS = "weights.safetensors"
-FILES = (ENCODER, DECISION, GRADES, SEEN, WEIGHTS)
+FILES = (ENCODER, HEAD, DECISION, GRADES, SEEN, WEIGHTS)
 """Every file that a model folder may hold beside its manifest."""
 
 

@@ -23,6 +23,7 @@ class Method:
         references: examples of the claimed identity on one side.
         pooling: how several references become one distance: single, mean, centroid, nearest.
         branches: names of the two branches of a cross-modal twin; empty when both sides share one.
+        head: which pair head looks at the two embeddings once more; empty: none.
     """
 
     distance: str
@@ -31,6 +32,7 @@ class Method:
     references: int = 1
     pooling: str = "single"
     branches: tuple[str, ...] = ()
+    head: str = ""
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from gemel import __version__
-from gemel.siamese.manifest import DECISION, ENCODER, GRADES, SEEN, WEIGHTS, Manifest, Part
+from gemel.siamese.manifest import DECISION, ENCODER, GRADES, HEAD, SEEN, WEIGHTS, Manifest, Part
 from gemel.siamese.onnx import OnnxEncoder
 
 if TYPE_CHECKING:
@@ -21,6 +21,8 @@ def stored(twin: Siamese) -> tuple[Manifest, dict[str, Part]]:
     if isinstance(twin.encoder, OnnxEncoder):
         parts[ENCODER] = Part.of(twin.encoder.content)
         wiring = {"inputs": twin.encoder.inputs, "output": twin.encoder.output}
+    if twin.head is not None:
+        parts[HEAD] = Part.of(twin.head.content)
     if twin.decision is not None:
         text = json.dumps(twin.decision.json(), indent=1, allow_nan=False)
         parts[DECISION] = Part.of(text.encode())

@@ -24,9 +24,10 @@ from gemel.siamese import folder as folders
 from gemel.siamese.decision import Decision
 from gemel.siamese.embedding import Embeddings, Progress, collected, embedded, is_one
 from gemel.siamese.grades import Grades
-from gemel.siamese.manifest import DECISION, ENCODER, GRADES, SEEN, WEIGHTS, Origin, Part, finite
+from gemel.siamese.manifest import DECISION, ENCODER, GRADES, HEAD, SEEN, WEIGHTS, Origin, Part, finite
 from gemel.siamese.onnx import Encoder, OnnxEncoder, Verbatim
 from gemel.siamese.operating import Method
+from gemel.siamese.pairhead import PairHead
 from gemel.siamese.seen import Seen
 from gemel.siamese.trained import Trained
 from gemel.siamese.verdict import Verdict, applicable, judged
@@ -45,6 +46,7 @@ class Siamese:
         modality: how items are read and prepared.
         encoder: prepared arrays → embeddings.
         method: how two embeddings are compared.
+        head: looks at two embeddings once more; None: their distance decides.
         decision: distance → probability; None until calibrated.
         grades: distance → score; None unless calibrated on scores.
         origin: where it comes from, for people.
@@ -55,6 +57,7 @@ class Siamese:
     modality: Modality
     encoder: Encoder
     method: Method
+    head: PairHead | None = None
     decision: Decision | None = None
     grades: Grades | None = None
     origin: Origin = field(default_factory=Origin)
@@ -81,11 +84,15 @@ class Siamese:
         encoder: Encoder = Verbatim()
         if ENCODER in parts:
             encoder = OnnxEncoder(parts[ENCODER].read(), providers=providers, threads=threads, **manifest.wiring)
+        head = None
+        if HEAD in parts:
+            head = PairHead(parts[HEAD].read(), distances.distance(method.distance), threads=threads)
         decision, grades = parts.get(DECISION), parts.get(GRADES)
         return cls(
             modality=modality_from(manifest.modality),
             encoder=encoder,
             method=method,
+            head=head,
             decision=None if decision is None else Decision.from_json(json.loads(decision.read())),
             grades=None if grades is None else Grades.from_json(json.loads(grades.read())),
             origin=manifest.origin,
@@ -292,6 +299,14 @@ class Siamese:
         """The same twin with some fields changed."""
         return replace(self, **changes)
 
+    def with_head(self, content: bytes) -> Self:
+        """The same twin with a pair head, an ONNX network: how far apart two items are is for it to say.
+
+        A decision belonged to the distance before, so there is none now.
+        """
+        head = PairHead(content, distances.distance(self.method.distance))
+        return self.but(head=head, method=replace(self.method, head=head.key), decision=None, grades=None)
+
     def weights(self) -> bytes:
         """What training goes on from: safetensors. Raises ModelError when the model has none."""
         if self.kept is None:
@@ -300,8 +315,8 @@ class Siamese:
 
     @property
     def metric(self) -> distances.Distance:
-        """The distance that compares embeddings."""
-        return distances.distance(self.method.distance)
+        """What says how far apart two embeddings are: the pair head where there is one."""
+        return self.head or distances.distance(self.method.distance)
 
     @property
     def recipe(self) -> dict[str, Any]:

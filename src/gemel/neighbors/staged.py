@@ -1,0 +1,66 @@
+"""Two stages: a quick distance proposes, a better one decides among what it proposed.
+
+Works on arrays of embeddings; knows no items, identities or files.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from gemel.distances import Distance
+from gemel.neighbors.close import ClosePairs
+from gemel.neighbors.exact import Neighbors, nearest, paired_at
+
+if TYPE_CHECKING:
+    from jaxtyping import Float
+
+POOL = 100
+"""So many rows of each query, or as many as are wanted if that is more, are proposed."""
+
+
+def nearest_in_stages(
+    query: Float[np.ndarray, "q d"],
+    base: Float[np.ndarray, "n d"],
+    k: int,
+    first: Distance,
+    second: Distance,
+    *,
+    pool: int = POOL,
+) -> Neighbors:
+    """The `k` nearest by `second` among the `pool` nearest by `first`; of equals, the earlier proposed.
+
+    Args:
+        query: embeddings [q, d].
+        base: embeddings [n, d].
+        k: how many, at least 0.
+        first, second: how far apart, quickly and well.
+        pool: rows that are proposed for each query; at least `k`.
+    """
+    proposed = nearest(query, base, max(k, pool), first).index
+    rows = np.repeat(np.arange(len(query)), proposed.shape[1])
+    far = paired_at(query, base, rows, proposed.ravel(), second).reshape(proposed.shape)
+    order = np.argsort(far, axis=1, kind="stable")[:, : min(max(k, 0), proposed.shape[1])]
+    return Neighbors(np.take_along_axis(proposed, order, axis=1), np.take_along_axis(far, order, axis=1))
+
+
+def close_in_stages(
+    vectors: Float[np.ndarray, "n d"], limit: float, first: Distance, second: Distance, *, pool: int = POOL
+) -> ClosePairs:
+    """Pairs of rows at most `limit` apart by `second`, where one is among the `pool` nearest of the other by `first`.
+
+    Args:
+        vectors: embeddings [n, d].
+        limit: largest distance of a pair.
+        first, second: how far apart, quickly and well.
+        pool: rows that are proposed for each row.
+    """
+    proposed = nearest(vectors, vectors, pool + 1, first).index
+    rows = np.repeat(np.arange(len(vectors)), proposed.shape[1])
+    ends = np.sort(np.stack([rows, proposed.ravel()], axis=1), axis=1)
+    a, b = np.unique(ends[ends[:, 0] < ends[:, 1]], axis=0).T
+    far = paired_at(vectors, vectors, a, b, second)
+    near = np.flatnonzero(far <= limit)
+    order = near[np.lexsort((b[near], a[near], far[near]))]
+    return ClosePairs(a[order], b[order], far[order])
