@@ -4,8 +4,9 @@
     python benchmarks/matching.py abt_buy amazon_google dirty_dblp_acm dirty_walmart_amazon
     python benchmarks/matching.py abt_buy lr=1e-4 steps=800     other choices, as fields of a recipe
 
-all-MiniLM-L6-v2, tuned on the train split, without and with a pair head; the state with the lowest EER on valid is kept, and the threshold is the one
-with the best F1 there. The splits are those of DeepMatcher; they share records (not pairs), which is said by reading.
+all-MiniLM-L6-v2, tuned on the train split, without and with a pair head; the state with the lowest EER on valid is
+kept, and the threshold is the one with the best F1 there. The splits are those of DeepMatcher; they share records (not
+pairs), which reading says.
 Published: DeepMatcher 62.8, 69.3, 98.1, 53.8 and Ditto 89.3, 75.6, 99.0, 85.7. GEMEL_DATA must hold er-csv.zip.
 """
 
