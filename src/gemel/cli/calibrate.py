@@ -10,6 +10,7 @@ import typer
 from gemel.cli.options import AsJson, Data, Model, Threads, reading, reading_flags, with_options
 from gemel.cli.output import answer, progress
 from gemel.cli.targets import refuse_model, refuse_replacing
+from gemel.errors import ModelError, require
 
 
 @with_options(reading_flags)
@@ -26,6 +27,9 @@ def calibrate(
     cut: Annotated[
         Optional[float], typer.Option(help="Score, from 0 to 1, from which on graded pairs count as the same.")
     ] = None,
+    int8: Annotated[
+        bool, typer.Option("--int8", help="First put the encoder into 8-bit integers: smaller, faster; takes --out.")
+    ] = False,
     seed: Annotated[int, typer.Option(min=0, help="Of the sampled pairs and intervals.")] = 0,
     overlap: Annotated[bool, typer.Option("--allow-overlap", help="Accept items that training has seen.")] = False,
     threads: Threads = None,
@@ -35,11 +39,20 @@ def calibrate(
     """Turn distances into probabilities and thresholds, on identities that training never saw.
 
     gemel calibrate letters.gemel digits/ --out digits.gemel
+
+    gemel calibrate texts.gemel pairs.csv --int8 --out small.gemel
     """
     from gemel.items import read
     from gemel.siamese import Siamese
 
     twin = Siamese.load(model, threads=threads)
+    if int8 and out is None:
+        raise ModelError(f"int8 loses a little for good, so {model} stays as it is: say where to write with --out.")
+    if int8:
+        require("onnx", extra="train", purpose="put an encoder into 8-bit integers")
+        from gemel.learn.quantize import quantized
+
+        twin = quantized(twin)
     target = Path(model) if out is None else out
     if out is None:
         refuse_replacing(target)

@@ -26,6 +26,7 @@ from gemel.learn.keep import LAST
 from gemel.learn.outset import Outset, outset
 from gemel.learn.pairhead import learned_head
 from gemel.learn.processes import Processes
+from gemel.learn.quantize import quantized
 from gemel.recipe import Recipe
 from gemel.siamese import Siamese
 
@@ -112,6 +113,8 @@ def run(
     if sentence := worse_than_raw(begun.learner):
         say(sentence)
     twin = exported(begun, lowest)
+    if begun.recipe.int8:
+        twin = quantized(twin)
     if begun.recipe.head:
         twin = twin.with_head(learned_head(begun.learner))
     return _calibrated(twin, begun, say)

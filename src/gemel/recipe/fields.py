@@ -91,6 +91,7 @@ class Recipe:
     warmup: Annotated[float, "share of the steps over which the learning rate rises"] = 0.05
     average: Annotated[float, "decay of the exponential average of the weights; 0 is off"] = 0.99
     precision: Annotated[str | None, "fp32, bf16 or fp16"] = None
+    int8: Annotated[bool, "store the encoder in 8-bit integers: smaller, faster, a little less exact"] = False
     chunk: Annotated[int | None, "items encoded at once, for batches larger than memory; the gradient is exact"] = None
     seed: Annotated[int, "same seed, same data, same machine: same model"] = 0
 

@@ -118,7 +118,7 @@ def embedded(
         bad += [one for one in loaded if isinstance(one, Bad)]
         raws = [one[0] for one in loaded if not isinstance(one, Bad)]
         content[rows] = [one[1] for one in loaded if not isinstance(one, Bad)]
-        for group, part in _each(_together(raws, items.modality), raws, items.modality, encoder, dim):
+        for group, part in _each(_together(raws, items.modality, encoder), raws, items.modality, encoder, dim):
             vectors[rows[group]] = part
         if raws:
             finite = np.isfinite(vectors[rows]).all(axis=1)
@@ -131,9 +131,11 @@ def embedded(
     return Embeddings(vectors, np.flatnonzero(good), tuple(sorted(bad, key=lambda b: b.row)), content)
 
 
-def _together(raws: list[Raw], modality: Modality) -> list[Int[np.ndarray, " _"]]:
-    """Which items are prepared and encoded together: all of a batch, or as the modality groups them."""
+def _together(raws: list[Raw], modality: Modality, encoder: Encoder) -> list[Int[np.ndarray, " _"]]:
+    """Which items are prepared and encoded together: all of a batch, as the modality groups them, or none."""
     groups = getattr(modality, "together", None)
+    if isinstance(encoder, OnnxEncoder) and encoder.alone:
+        return list(np.arange(len(raws))[:, None])
     if not raws:
         return []
     return [np.arange(len(raws))] if groups is None else list(groups(raws))

@@ -98,6 +98,11 @@ class OnnxEncoder:
         return width[0] if width and isinstance(width[0], int) else None
 
     @cached_property
+    def alone(self) -> bool:
+        """Whether items must be encoded one at a time, without padding: numbers are rounded by the range of a call."""
+        return b"DynamicQuantize" in self.content
+
+    @cached_property
     def narrow(self) -> OnnxEncoder:
         """The same with one thread a call, which is the quicker way for many calls side by side on a processor."""
         if self.threads == 1 or self.providers != ("CPUExecutionProvider",):

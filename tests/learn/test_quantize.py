@@ -1,0 +1,62 @@
+"""Encoders in int8: smaller, near what they were, the same alone and among others, and with a decision of their own."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from onnxruntime import InferenceSession
+
+import gemel
+from gemel.errors import ModelError, NotCalibrated
+from gemel.learn.quantize import quantized
+from gemel.learn.train import train
+from tests.learn.test_texts import QUICK, texts
+
+SMALL = QUICK.but(width=64, dim=64, steps=30)
+
+
+@pytest.mark.parametrize("kind", ["recurrent", "transformer"])
+def test_int8_is_smaller_near_and_calibrated_anew(kind: str, tmp_path: Path) -> None:
+    twin = train(texts(), SMALL.but(encoder=kind), progress=False)
+    small = quantized(twin)
+    assert small.method.precision == "int8"
+    assert len(small.encoder.content) < 0.7 * len(twin.encoder.content)
+    with pytest.raises(NotCalibrated):
+        small.verify("red lamp", "lamp red")
+    others = texts(30, seed=7)
+    before, after = twin.embed(others).vectors, small.embed(others).vectors
+    assert (before * after).sum(1).mean() > 0.98
+    small = small.calibrate(others, allow_overlap=True)
+    small.save(tmp_path / "s.gemel")
+    back = gemel.Siamese.load(tmp_path / "s.gemel")
+    assert back.verify("red lamp", "lamp red").probability == small.verify("red lamp", "lamp red").probability
+    with pytest.raises(ModelError, match="already"):
+        quantized(back)
+
+
+def test_an_embedding_does_not_depend_on_its_neighbours() -> None:
+    small = quantized(train(texts(), SMALL.but(encoder="transformer"), progress=False))
+    several = ["red lamp", "old wooden chair and a small table", "blue glass"] * 5
+    among = small.embed(several).vectors
+    alone = np.concatenate([small.embed(text).vectors for text in several])
+    np.testing.assert_array_equal(among, alone)
+    session = InferenceSession(small.encoder.content)  # which is why: a batch of them would round otherwise
+    (together,) = session.run(None, dict(small.modality.prepare([small.modality.load(t) for t in several]).arrays))
+    assert np.abs(together - alone).max() > 1e-3
+
+
+def test_a_training_can_end_in_int8() -> None:
+    twin = train(texts(), SMALL.but(encoder="transformer", int8=True), progress=False)
+    assert twin.method.precision == "int8"
+    assert twin.decision is not None
+    assert twin.decision.method == twin.method
+
+
+def test_what_has_nothing_to_round_is_refused() -> None:
+    with pytest.raises(ModelError, match="no encoder"):
+        quantized(gemel.Siamese.from_vectors(8))
+    twin = train(texts(), SMALL.but(encoder="recurrent", cell="gru", vocabulary=100), progress=False)
+    with pytest.raises(ModelError, match="convolutions and GRUs"):
+        quantized(twin)
