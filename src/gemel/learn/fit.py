@@ -21,6 +21,7 @@ from torch import distributed
 
 from gemel.items import UNKNOWN
 from gemel.learn.confuse import Confuse
+from gemel.learn.encoders.lora import merged
 from gemel.learn.export import export
 from gemel.learn.held_out import metric_of
 from gemel.learn.keep import BEST, LAST, Keep, stop_on_interrupt
@@ -106,7 +107,7 @@ def _best_kept(learner: Learner, keep: Keep, *, looked: bool, best: Path) -> flo
 
 def exported(begun: Outset, lowest: float | None) -> Siamese:
     """The trained network as a twin that needs no PyTorch."""
-    learner, network = begun.learner, begun.learner.network
+    learner, network = begun.learner, merged(begun.learner.network)
     with tempfile.TemporaryDirectory() as place:
         file = Path(place) / "encoder.onnx"
         export(network, file)

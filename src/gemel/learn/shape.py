@@ -13,7 +13,7 @@ import safetensors.torch
 from gemel.errors import RecipeError
 from gemel.items import ImageModality, Modality, TextModality
 from gemel.learn import encoders
-from gemel.learn.encoders import Encoder
+from gemel.learn.encoders import Encoder, lora
 from gemel.recipe import CHOICES, Recipe
 from gemel.siamese import Siamese
 
@@ -33,7 +33,12 @@ def shaped(recipe: Recipe, modality: Modality, start: Siamese | None) -> Recipe:
 
 
 def encoder_of(recipe: Recipe, modality: Modality, start: Siamese | None) -> Encoder:
-    """The network, with the weights of the twin to start from."""
+    """The network, with the weights of the twin to start from, and with adapters where the recipe asks for them."""
+    encoder = _with_weights(recipe, modality, start)
+    return lora.adapted(encoder) if recipe.tune == "lora" else encoder
+
+
+def _with_weights(recipe: Recipe, modality: Modality, start: Siamese | None) -> Encoder:
     if start is None:
         return encoders.build(recipe, modality)
     encoder = encoders.build(recipe, modality, pretrained_config=start.origin.backbone or None)

@@ -12,7 +12,7 @@ CHOICES: dict[str, tuple[str, ...]] = {
     ),
     "distance": ("cosine", "euclidean", "manhattan", "learned", "auto"),
     "miner": ("all", "hard", "semihard", "weighted"),
-    "tune": ("full", "frozen", "warmup"),
+    "tune": ("full", "frozen", "warmup", "lora"),
     "norm": ("batch", "group"),
     "cell": ("lstm", "gru"),
     "pooling": ("mean", "cls", "max", "last", "attention"),

@@ -59,7 +59,7 @@ def choose(recipe: Recipe, facts: Facts) -> Recipe:
         "items": 2 if loss in PROXIES else max(2, min(4, facts.median_items)),
         "batch_pairs": max(2, min(128, facts.pairs or 128)),
         "precision": "bf16" if facts.fast_bf16 else "fp32",
-        "lr": 5e-5 if pretrained else 1e-3,
+        "lr": 5e-5 if pretrained and recipe.tune != "lora" else 1e-3,
     }
     if budget_open:
         defaults["steps"] = int(min(5000, max(200, 40 * facts.items / 256)))

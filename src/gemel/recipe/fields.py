@@ -41,7 +41,7 @@ class Recipe:
     norm: Annotated[str | None, "normalisation inside the network: batch or group"] = None
     cell: Annotated[str | None, "of a recurrent encoder: lstm or gru"] = None
     pooling: Annotated[str | None, "from the pieces of a text to one vector"] = None
-    tune: Annotated[str, "a pretrained encoder is tuned in full, frozen, or frozen for a warmup first"] = "full"
+    tune: Annotated[str, "a pretrained encoder learns in full, through LoRA, not at all, or after a warm-up"] = "full"
 
     # how embeddings are compared, and what is asked of them
     distance: Annotated[str | None, "cosine, euclidean, manhattan, learned, or auto: whichever does best"] = None

@@ -43,8 +43,9 @@ class Backbone(nn.Module):
         return self.eval()
 
     def tuned(self, how: str) -> Self:
-        """Itself, ready to learn in full, or frozen: for good, or for a warm-up until `thaw` is called."""
-        if how != "full":
+        """Itself, ready to learn in full, or frozen: for good, or for a warm-up until `thaw` is called; for adapters,
+        see `lora.py`."""
+        if how in ("frozen", "warmup"):
             self.freeze()
         return self
 
