@@ -27,7 +27,7 @@ def saved(calibrated: Siamese, tmp_path: Path) -> Path:
 def full(calibrated: Siamese, saved: Path) -> Path:
     """A model that holds every file there may be."""
     head = PairHead(bytes(range(256)), calibrated.metric)
-    return Siamese.load(saved).but(head=head).save(saved)
+    return Siamese.load(saved).but(head=head, prefixed=(calibrated.decision,)).save(saved)
 
 
 def test_a_round_trip_changes_no_embedding_and_no_verdict(

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Optional
 
 import typer
 
-from gemel.cli.options import AsJson, Data, Model, Threads, reading, reading_flags, with_options
+from gemel.cli.options import AsJson, Data, Dim, Model, Threads, reading, reading_flags, with_options
 from gemel.cli.output import answer, progress
 from gemel.cli.targets import refuse_model, refuse_replacing
 from gemel.errors import ModelError, require
@@ -32,6 +32,7 @@ def calibrate(
     ] = False,
     seed: Annotated[int, typer.Option(min=0, help="Of the sampled pairs and intervals.")] = 0,
     overlap: Annotated[bool, typer.Option("--allow-overlap", help="Accept items that training has seen.")] = False,
+    dim: Dim = None,
     threads: Threads = None,
     as_json: AsJson = False,
     **more: Any,
@@ -45,9 +46,9 @@ def calibrate(
     from gemel.items import read
     from gemel.siamese import Siamese
 
-    twin = Siamese.load(model, threads=threads)
-    if int8 and out is None:
-        raise ModelError(f"int8 loses a little for good, so {model} stays as it is: say where to write with --out.")
+    twin = Siamese.load(model, dim=dim, threads=threads)
+    if out is None and (int8 or dim is not None):
+        raise ModelError(f"Less exact or shorter embeddings stay so: say with --out where to, and {model} stays whole.")
     if int8:
         require("onnx", extra="train", purpose="put an encoder into 8-bit integers")
         from gemel.learn.quantize import quantized

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from gemel.cli.options import AsJson, Data, Model, Threads, reading, reading_flags, with_options
+from gemel.cli.options import AsJson, Data, Dim, Model, Threads, reading, reading_flags, with_options
 from gemel.cli.output import answer, note, progress
 from gemel.cli.targets import refuse_file
 from gemel.errors import DataError, require
@@ -21,6 +21,7 @@ def embed(
     model: Model,
     data: Data,
     out: Annotated[Path, typer.Option(help="A .npz or .parquet file.")],
+    dim: Dim = None,
     threads: Threads = None,
     as_json: AsJson = False,
     **more: Any,
@@ -37,7 +38,7 @@ def embed(
     from gemel.items import read
     from gemel.siamese import Siamese
 
-    twin = Siamese.load(model, threads=threads)
+    twin = Siamese.load(model, dim=dim, threads=threads)
     collection = read(data, **reading(more))
     with progress("embedding") as bar:
         found = twin.embed(collection, progress=bar).require(more["allow_bad"], collection.origin)

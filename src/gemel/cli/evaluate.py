@@ -7,7 +7,7 @@ from typing import Annotated, Any, Optional
 
 import typer
 
-from gemel.cli.options import AsJson, Data, Model, Threads, reading, reading_flags, with_options
+from gemel.cli.options import AsJson, Data, Dim, Model, Threads, reading, reading_flags, with_options
 from gemel.cli.output import answer, progress
 
 
@@ -21,6 +21,7 @@ def evaluate(
         Optional[float],
         typer.Option(help="Score, from 0 to 1, from which on graded pairs count as the same; the twin's own if not."),
     ] = None,
+    dim: Dim = None,
     threads: Threads = None,
     as_json: AsJson = False,
     **more: Any,
@@ -40,7 +41,7 @@ def evaluate(
 
     if report is not None:
         refuse_report(report)
-    twin = Siamese.load(model, threads=threads)
+    twin = Siamese.load(model, dim=dim, threads=threads)
     collection = read(data, **reading(more))
     named = cut if cut is not None or twin.grades is None else twin.grades.cut
     if has_scores(collection) and named is None and report is None:

@@ -25,6 +25,9 @@ Data = Annotated[
     ),
 ]
 Threads = Annotated[Optional[int], typer.Option(min=1, help="Threads of the encoder; all cores when not given.")]
+Dim = Annotated[
+    Optional[int], typer.Option(min=1, help="Use so many first dimensions, as trained with --prefixes.", metavar="DIM")
+]
 
 READING: dict[str, tuple[Any, Any, str]] = {
     "grouped": (bool, False, "The first level of the folder holds groups: GROUP/IDENTITY/FILE."),

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Optional
 
 import typer
 
-from gemel.cli.options import AsJson, Model, Threads
+from gemel.cli.options import AsJson, Dim, Model, Threads
 from gemel.cli.output import answer
 from gemel.cli.sides import one_of
 
@@ -33,6 +33,7 @@ def verify(
     score: Annotated[
         bool, typer.Option("--score", help="Say how similar they are, 0 to 1, and give no verdict.")
     ] = False,
+    dim: Dim = None,
     threads: Threads = None,
     as_json: AsJson = False,
 ) -> None:
@@ -52,7 +53,7 @@ def verify(
     """
     from gemel.siamese import Siamese
 
-    twin = Siamese.load(model, threads=threads)
+    twin = Siamese.load(model, dim=dim, threads=threads)
     sides = (a, b) if text else (one_of(a, twin.modality.name), one_of(b, twin.modality.name))
     if score:
         _score(twin, *sides, as_json=as_json)

@@ -43,10 +43,9 @@ def quantized(twin: Siamese) -> Siamese:
             "int8 would not make this encoder smaller or faster: convolutions and GRUs stay as they are. It is meant "
             "for transformers, LSTMs and dense networks."
         )
-    own = twin.encoder
-    encoder = OnnxEncoder(content, providers=own.providers, threads=own.threads, inputs=own.inputs, output=own.output)
+    encoder = twin.encoder.but(model=content)
     method = replace(twin.method, precision="int8", head="")
-    return twin.but(encoder=encoder, method=method, head=None, decision=None, grades=None)
+    return twin.but(encoder=encoder, method=method, head=None, decision=None, grades=None, prefixed=())
 
 
 def _rounded(content: bytes) -> bytes:

@@ -12,7 +12,7 @@ import numpy as np
 from gemel.errors import DataError, Overlap
 from gemel.items.collection import Collection
 from gemel.items.words import first, many
-from gemel.siamese.decision import fit_decision
+from gemel.siamese.decision import Decision, fit_decision
 from gemel.siamese.embedding import Embeddings, Progress
 from gemel.siamese.grades import fit_grades
 from gemel.siamese.known import has_scores, known_pairs, scored_pairs
@@ -53,18 +53,22 @@ def calibrated(
         grades = fit_grades(scored.distances(found.vectors, twin.metric), scored.score, method=twin.method, cut=cut)
     seen = Seen.of(trained=twin.seen.trained, calibrated=found.content)
     if grades is not None and cut is None:
-        return twin.but(decision=None, grades=grades, seen=seen)
+        return twin.but(decision=None, grades=grades, prefixed=(), seen=seen)
     pairs = known_pairs(data, found, limit=limit, seed=seed, cut=cut)
-    decision = fit_decision(
-        pairs.distances(found.vectors, twin.metric),
-        pairs.same,
-        pairs.identity_a,
-        pairs.identity_b,
-        method=twin.method,
-        prior=prior,
-        seed=seed,
-    )
-    return twin.but(decision=decision, grades=grades, seen=seen)
+
+    def fitted(one: Siamese) -> Decision:
+        return fit_decision(
+            pairs.distances(found.vectors[:, : one.method.dim], one.metric),
+            pairs.same,
+            pairs.identity_a,
+            pairs.identity_b,
+            method=one.method,
+            prior=prior,
+            seed=seed,
+        )
+
+    prefixed = tuple(fitted(twin.prefix(length)) for length in twin.prefixes)
+    return twin.but(decision=fitted(twin), grades=grades, prefixed=prefixed, seen=seen)
 
 
 def _refuse_cut(data: Collection, cut: float) -> None:

@@ -4,6 +4,7 @@
     encoder.onnx         the shared encoder; absent where vectors are compared as they are
     head.onnx            the pair head; absent where the distance of the embeddings decides
     decision.json        from distance to probability; absent until calibrated
+    prefixes.json        the same for the first dimensions alone; absent unless training promised such prefixes
     grades.json          from distance to score; absent unless calibrated on scores
     seen.npy             which items training and calibration saw, as content numbers
     weights.safetensors  what training goes on from; not needed to use the model

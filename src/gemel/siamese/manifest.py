@@ -18,8 +18,8 @@ FORMAT = 1
 
 MANIFEST = "manifest.json"
 ENCODER, HEAD, DECISION, GRADES, SEEN = "encoder.onnx", "head.onnx", "decision.json", "grades.json", "seen.npy"
-WEIGHTS = "weights.safetensors"
-FILES = (ENCODER, HEAD, DECISION, GRADES, SEEN, WEIGHTS)
+PREFIXES, WEIGHTS = "prefixes.json", "weights.safetensors"
+FILES = (ENCODER, HEAD, DECISION, PREFIXES, GRADES, SEEN, WEIGHTS)
 """Every file that a model folder may hold beside its manifest."""
 
 

@@ -67,6 +67,7 @@ class OnnxEncoder:
         threads: threads of one call; None: as many as ONNX Runtime likes.
         inputs: prepared name → name of the ONNX input, where they differ. One array meets one input by itself.
         output: name of the output to take; None: the first.
+        first: so many dimensions of an embedding are kept; None: all.
     """
 
     def __init__(
@@ -77,25 +78,28 @@ class OnnxEncoder:
         threads: int | None = None,
         inputs: Mapping[str, str] | None = None,
         output: str | None = None,
+        first: int | None = None,
     ) -> None:
         self.content = model if isinstance(model, bytes) else _read(Path(model))
         self.providers = tuple(providers or ("CPUExecutionProvider",))
         self.threads = threads
         self.inputs = dict(inputs or {})
         self.output = output
+        self.first = first
         self._lock = threading.Lock()
         self._opened: Any = None
 
     @cached_property
     def sha256(self) -> str:
         wiring = repr((sorted(self.inputs.items()), self.output)) if self.inputs or self.output else ""
+        wiring += "" if self.first is None else f"first {self.first}"
         return hashlib.sha256(self.content + wiring.encode()).hexdigest()
 
     @property
     def dim(self) -> int | None:
         """Dimensions of an embedding; None where the file leaves them open."""
         width = self._output().shape[-1:]
-        return width[0] if width and isinstance(width[0], int) else None
+        return self.first or (width[0] if width and isinstance(width[0], int) else None)
 
     @cached_property
     def alone(self) -> bool:
@@ -107,7 +111,12 @@ class OnnxEncoder:
         """The same with one thread a call, which is the quicker way for many calls side by side on a processor."""
         if self.threads == 1 or self.providers != ("CPUExecutionProvider",):
             return self
-        return OnnxEncoder(self.content, providers=self.providers, threads=1, inputs=self.inputs, output=self.output)
+        return self.but(threads=1)
+
+    def but(self, **changes: Any) -> OnnxEncoder:
+        """The same with some arguments changed."""
+        same = {name: getattr(self, name) for name in ("providers", "threads", "inputs", "output", "first")}
+        return OnnxEncoder(**{"model": self.content, **same, **changes})
 
     def __call__(self, arrays: Mapping[str, np.ndarray]) -> Float[np.ndarray, "m d"]:
         feeds = self._feeds(arrays)
@@ -139,7 +148,7 @@ class OnnxEncoder:
             raise ModelError(f"The encoder does not take what it was given ({shapes}): {_brief(error)}") from None
         if out.ndim != 2:
             raise ModelError(f"The encoder must return one row per item, [rows, dim]; it returned {list(out.shape)}.")
-        return np.asarray(out, np.float32)
+        return np.asarray(out[:, : self.first], np.float32)
 
     def _feeds(self, arrays: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
         wanted = {put.name: put for put in self._session().get_inputs()}

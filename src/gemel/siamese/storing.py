@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from gemel import __version__
-from gemel.siamese.manifest import DECISION, ENCODER, GRADES, HEAD, SEEN, WEIGHTS, Manifest, Part
+from gemel.siamese.manifest import DECISION, ENCODER, GRADES, HEAD, PREFIXES, SEEN, WEIGHTS, Manifest, Part
 from gemel.siamese.onnx import OnnxEncoder
 
 if TYPE_CHECKING:
@@ -20,14 +20,15 @@ def stored(twin: Siamese) -> tuple[Manifest, dict[str, Part]]:
     wiring = {}
     if isinstance(twin.encoder, OnnxEncoder):
         parts[ENCODER] = Part.of(twin.encoder.content)
-        wiring = {"inputs": twin.encoder.inputs, "output": twin.encoder.output}
+        wiring = {name: getattr(twin.encoder, name) for name in ("inputs", "output", "first")}
     if twin.head is not None:
         parts[HEAD] = Part.of(twin.head.content)
     if twin.decision is not None:
-        text = json.dumps(twin.decision.json(), indent=1, allow_nan=False)
-        parts[DECISION] = Part.of(text.encode())
+        parts[DECISION] = _json(twin.decision.json())
+    if twin.prefixed:
+        parts[PREFIXES] = _json([decision.json() for decision in twin.prefixed])
     if twin.grades is not None:
-        parts[GRADES] = Part.of(json.dumps(twin.grades.json(), indent=1, allow_nan=False).encode())
+        parts[GRADES] = _json(twin.grades.json())
     manifest = Manifest(
         modality=twin.modality.config(),
         method=asdict(twin.method),
@@ -37,3 +38,7 @@ def stored(twin: Siamese) -> tuple[Manifest, dict[str, Part]]:
         gemel=__version__,
     )
     return manifest, {name: part for name, part in parts.items() if part is not None}
+
+
+def _json(value: Any) -> Part:
+    return Part.of(json.dumps(value, indent=1, allow_nan=False).encode())

@@ -24,7 +24,7 @@ from gemel.siamese import folder as folders
 from gemel.siamese.decision import Decision
 from gemel.siamese.embedding import Embeddings, Progress, collected, embedded, is_one
 from gemel.siamese.grades import Grades
-from gemel.siamese.manifest import DECISION, ENCODER, GRADES, HEAD, SEEN, WEIGHTS, Origin, Part, finite
+from gemel.siamese.manifest import DECISION, ENCODER, GRADES, HEAD, PREFIXES, SEEN, WEIGHTS, Origin, Part, finite
 from gemel.siamese.onnx import Encoder, OnnxEncoder, Verbatim
 from gemel.siamese.operating import Method
 from gemel.siamese.pairhead import PairHead
@@ -49,6 +49,7 @@ class Siamese:
         head: looks at two embeddings once more; None: their distance decides.
         decision: distance → probability; None until calibrated.
         grades: distance → score; None unless calibrated on scores.
+        prefixed: the decisions of `prefix`, one for each length.
         origin: where it comes from, for people.
         seen: what training and calibration saw.
         kept: what training goes on from (safetensors); None when there is nothing.
@@ -60,16 +61,25 @@ class Siamese:
     head: PairHead | None = None
     decision: Decision | None = None
     grades: Grades | None = None
+    prefixed: tuple[Decision, ...] = ()
     origin: Origin = field(default_factory=Origin)
     seen: Seen = field(default_factory=Seen)
     kept: Part | None = None
 
     @classmethod
-    def load(cls, folder: str | Path, *, providers: Sequence[str] | None = None, threads: int | None = None) -> Siamese:
+    def load(
+        cls,
+        folder: str | Path,
+        *,
+        dim: int | None = None,
+        providers: Sequence[str] | None = None,
+        threads: int | None = None,
+    ) -> Siamese:
         """A model folder, checked for damage.
 
         Args:
             folder: `NAME.gemel`, as `save` wrote it.
+            dim: so many first dimensions of its embeddings, as `prefix` has them; None: all.
             providers: ONNX Runtime execution providers, best first; None: the processor.
             threads: threads of one encoder call; None: as many as ONNX Runtime likes.
 
@@ -87,18 +97,20 @@ class Siamese:
         head = None
         if HEAD in parts:
             head = PairHead(parts[HEAD].read(), distances.distance(method.distance), threads=threads)
-        decision, grades = parts.get(DECISION), parts.get(GRADES)
-        return cls(
+        decision, grades, prefixed = parts.get(DECISION), parts.get(GRADES), parts.get(PREFIXES)
+        twin = cls(
             modality=modality_from(manifest.modality),
             encoder=encoder,
             method=method,
             head=head,
             decision=None if decision is None else Decision.from_json(json.loads(decision.read())),
             grades=None if grades is None else Grades.from_json(json.loads(grades.read())),
+            prefixed=() if prefixed is None else tuple(map(Decision.from_json, json.loads(prefixed.read()))),
             origin=manifest.origin,
             seen=Seen(parts.get(SEEN)),
             kept=parts.get(WEIGHTS),
         )
+        return twin if dim is None else twin.prefix(dim)
 
     @classmethod
     def from_training(
@@ -305,7 +317,36 @@ class Siamese:
         A decision belonged to the distance before, so there is none now.
         """
         head = PairHead(content, distances.distance(self.method.distance))
-        return self.but(head=head, method=replace(self.method, head=head.key), decision=None, grades=None)
+        method = replace(self.method, head=head.key)
+        return self.but(head=head, method=method, decision=None, grades=None, prefixed=())
+
+    @property
+    def prefixes(self) -> tuple[int, ...]:
+        """How many first dimensions are embeddings too, as training promised (`prefixes` of the recipe)."""
+        promised = str(self.recipe.get("prefixes") or "")
+        lengths = sorted({int(word) for word in promised.split(",") if word})
+        return tuple(length for length in lengths if length < self.method.dim)
+
+    def prefix(self, dim: int) -> Self:
+        """The twin of the first `dim` dimensions, with the decision that belongs to them; it has no pair head.
+
+        Smaller and quicker to search, and a little less exact (Kusupati et al. 2022, Matryoshka).
+
+        Raises:
+            ModelError: training did not promise this length.
+        """
+        if dim == self.method.dim:
+            return self
+        if dim not in self.prefixes or not isinstance(self.encoder, OnnxEncoder):
+            there = ", ".join(map(str, (*self.prefixes, self.method.dim)))
+            raise ModelError(
+                f"This twin has no embeddings of {dim} dimensions, but of {there}. Shorter ones are promised in "
+                f"training: gemel train DATA --prefixes {dim}."
+            )
+        method = replace(self.method, dim=dim, head="")
+        decision = next((decision for decision in self.prefixed if decision.method == method), None)
+        encoder = self.encoder.but(first=dim)
+        return self.but(encoder=encoder, method=method, head=None, decision=decision, grades=None, prefixed=())
 
     def weights(self) -> bytes:
         """What training goes on from: safetensors. Raises ModelError when the model has none."""

@@ -1,0 +1,60 @@
+"""First dimensions that training promised: each length is a twin of its own with its own decision."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import gemel
+from gemel.errors import ModelError, NotCalibrated
+from gemel.learn.train import train
+from tests.learn.test_texts import QUICK, texts
+
+
+@pytest.fixture(scope="module")
+def twin() -> gemel.Siamese:
+    return train(texts(), QUICK.but(prefixes="4,8", dim=16), progress=False)
+
+
+def test_every_promised_length_has_its_own_decision(twin: gemel.Siamese, tmp_path: Path) -> None:
+    twin.save(tmp_path / "t.gemel")
+    back = gemel.Siamese.load(tmp_path / "t.gemel")
+    assert back.prefixes == (4, 8)
+    thresholds = []
+    for length in (4, 8, 16):
+        part = gemel.Siamese.load(tmp_path / "t.gemel", dim=length)
+        assert part.method.dim == length
+        assert part.decision is not None
+        assert part.decision.method == part.method
+        vectors = twin.embed("red lamp").vectors[:, :length]
+        np.testing.assert_allclose(part.embed("red lamp").vectors, vectors, atol=1e-6)
+            part.embed("red lamp").vectors, twin.embed("red lamp").vectors[:, :length], atol=1e-6
+        )
+        verdict = part.verify("red lamp old", "old red lamp")
+        assert verdict.threshold == part.decision.threshold()
+        thresholds.append(verdict.threshold)
+    assert len(set(thresholds)) == 3
+    assert len({back.embedding_id, back.prefix(4).embedding_id, back.prefix(8).embedding_id}) == 3
+    assert "4 or 8 dimensions are embeddings too" in back.describe()
+
+
+def test_a_prefix_is_saved_as_a_twin(twin: gemel.Siamese, tmp_path: Path) -> None:
+    twin.prefix(8).save(tmp_path / "p.gemel")
+    back = gemel.Siamese.load(tmp_path / "p.gemel")
+    assert back.embed("a lamp").vectors.shape == (1, 8)
+    assert back.verify("red lamp", "red lamp").same
+    assert back.prefixes == (4,)
+    assert gemel.evaluate(back, texts(30, seed=7)).verification.auc > 0.7
+
+
+def test_no_other_length_and_no_other_decision(twin: gemel.Siamese) -> None:
+    with pytest.raises(ModelError, match=r"of 5 dimensions, but of 4, 8, 16\. .*--prefixes 5"):
+        twin.prefix(5)
+    alone = twin.but(prefixed=())
+    with pytest.raises(NotCalibrated):
+        alone.prefix(8).verify("red lamp", "red lamp")
+    with pytest.raises(NotCalibrated, match="dim is 8 and was 16"):
+        alone.prefix(8).but(decision=twin.decision).verify("red lamp", "red lamp")
+    assert twin.prefix(16) is twin
