@@ -30,8 +30,6 @@ def test_every_promised_length_has_its_own_decision(twin: gemel.Siamese, tmp_pat
         assert part.decision.method == part.method
         vectors = twin.embed("red lamp").vectors[:, :length]
         np.testing.assert_allclose(part.embed("red lamp").vectors, vectors, atol=1e-6)
-            part.embed("red lamp").vectors, twin.embed("red lamp").vectors[:, :length], atol=1e-6
-        )
         verdict = part.verify("red lamp old", "old red lamp")
         assert verdict.threshold == part.decision.threshold()
         thresholds.append(verdict.threshold)
