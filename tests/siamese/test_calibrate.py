@@ -10,6 +10,7 @@ import pytest
 from gemel.errors import NotEnoughData, Overlap, TooManyBad
 from gemel.items import Collection, Labels, Pairs, Triplets, read
 from gemel.siamese import Siamese, evaluate
+from gemel.siamese.decision import Decision
 from gemel.siamese.known import known_pairs
 from gemel.siamese.seen import Seen
 
@@ -170,3 +171,26 @@ def test_exact_copies_are_not_found_as_neighbours(twin: Siamese) -> None:
     found = evaluate(twin, data).retrieval
     assert found is not None
     assert found.recall[0].value < 1
+
+
+def test_where_only_same_pairs_are_given_random_ones_are_assumed_to_differ(twin: Siamese) -> None:
+    data = vectors()  # of every four items of an identity, a chain of three pairs
+    assert data.identity is not None
+    start = np.flatnonzero(data.identity.codes[:-1] == data.identity.codes[1:])
+    given = data.with_(identity=None, pairs=Pairs(start, start + 1, same=np.ones(len(start), bool)))
+    pairs = known_pairs(given, twin.embed(given), limit=500)
+    assert pairs.assumed
+    assert (int(pairs.same.sum()), int((~pairs.same).sum())) == (len(start), 500)
+    codes = data.identity.codes
+    assert (codes[pairs.a] == codes[pairs.b])[pairs.same].all()
+    assert (codes[pairs.a] != codes[pairs.b])[~pairs.same].all()
+    calibrated = twin.calibrate(given)
+    assert calibrated.decision is not None
+    assert calibrated.decision.counts.assumed
+    assert "an assumption" in calibrated.describe()
+    assert any("an assumption" in note for note in evaluate(calibrated, given).notes)
+    assert Decision.from_json(calibrated.decision.json()) == calibrated.decision
+    labelled = twin.calibrate(data)
+    assert labelled.decision is not None
+    assert not labelled.decision.counts.assumed
+    assert "assumption" not in labelled.describe()

@@ -65,6 +65,7 @@ def calibrated(
             method=one.method,
             prior=prior,
             seed=seed,
+            assumed=pairs.assumed,
         )
 
     prefixed = tuple(fitted(twin.prefix(length)) for length in twin.prefixes)

@@ -127,6 +127,7 @@ def fit_decision(
     prior: float = 0.5,
     fmrs: Sequence[float] = FMRS,
     seed: int = 0,
+    assumed: bool = False,
 ) -> Decision:
     """Calibrate on pairs whose identities training, stopping and testing never saw.
 
@@ -139,12 +140,13 @@ def fit_decision(
         prior: probability of *same* in use.
         fmrs: false match rates to find thresholds for; those that the identities cannot support are left out.
         seed: of folds and bootstraps.
+        assumed: whether the different pairs are random ones that nobody labelled.
 
     Raises:
         NotEnoughData: fewer than 5 identities with same pairs, or no different pair.
     """
     _logit(prior)
-    counts = _enough(distance, same, identity_a, identity_b)
+    counts = replace(_enough(distance, same, identity_a, identity_b), assumed=assumed)
     known = judged(distance, same, identity_a, identity_b)
     rules = (None, *(f for f in fmrs if not unsupported(f, counts.different_identities)))
     evidence = fit_evidence(known, replicates=REPLICATES, seed=seed)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from gemel.items.words import many
+from gemel.siamese.known import ASSUMED
 
 if TYPE_CHECKING:
     from gemel.measure import Interval
@@ -67,7 +68,8 @@ def _decision(decision: Decision | None) -> list[str]:
     counts = decision.counts
     lines = [
         f"Calibrated on {counts.identities:,} identities ({counts.same:,} same and {counts.different:,} different "
-        f"pairs), prior {decision.prior:g}."
+        f"pairs), prior {decision.prior:g}.",
+        *([ASSUMED] if counts.assumed else []),
     ]
     for point in decision.points:
         fmr, fnmr = point.fmr_interval, point.fnmr_interval

@@ -30,7 +30,7 @@ from gemel.siamese.calibrate import named
 from gemel.siamese.decision import Decision
 from gemel.siamese.describing import summarised
 from gemel.siamese.embedding import Embeddings, Progress
-from gemel.siamese.known import Known, known_pairs
+from gemel.siamese.known import ASSUMED, Known, known_pairs
 from gemel.siamese.manifest import finite
 from gemel.siamese.twin import Siamese
 
@@ -142,6 +142,7 @@ def evaluate(
     retrieval, shots = neighbours.retrieval(), neighbours.one_shot()
     trained, calibrated = twin.seen.in_training(found.content), twin.seen.in_calibration(found.content)
     notes = [
+        ASSUMED if pairs.assumed else "",
         *seen_before(twin, data, found),
         f"{many(pairs.identical, 'pair')} of exact copies left out." if pairs.identical else "",
         *neighbours.notes,

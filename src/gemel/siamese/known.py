@@ -23,6 +23,14 @@ if TYPE_CHECKING:
     from jaxtyping import Bool, Float, Int
 
 
+ASSUMED = (
+    "Only same pairs are given, so random pairs that none of them connects are taken as different: an assumption. If a "
+    "share e of such pairs is the same after all, a false match rate is at most what is said divided by 1 - e. Pairs "
+    "that were picked because they look alike match more often than random ones."
+)
+"""What is assumed, and what it bounds."""
+
+
 @dataclass(frozen=True)
 class Known:
     """Pairs with known answers.
@@ -33,6 +41,7 @@ class Known:
         identity_a, identity_b: the identities each pair rests on.
         identical: pairs left out because both items have exactly the same content.
         source: what the pairs were made from: "pairs" or "identities".
+        assumed: whether the different ones are random pairs that nobody labelled.
     """
 
     a: Int[np.ndarray, " n"]
@@ -42,6 +51,7 @@ class Known:
     identity_b: Int[np.ndarray, " n"]
     identical: int
     source: str
+    assumed: bool = False
 
     def distances(self, vectors: Float[np.ndarray, "m d"], metric: Distance) -> Float[np.ndarray, " n"]:
         """How far apart each pair is, by definition."""
@@ -54,7 +64,8 @@ def known_pairs(
     """The pairs of a collection whose items could both be embedded.
 
     Explicit pairs (or triplets) come first, where there are any: a score counts as the same from `cut` on, and a
-    pair rests on the chains of same pairs that its items belong to. Otherwise identities give every same pair and
+    pair rests on the chains of same pairs that its items belong to. Where only same pairs were given, random pairs of
+    items that no chain connects are assumed to be different. Otherwise identities give every same pair and
     every different one. More than `limit` of a kind are sampled. An item and its exact copy are never a pair.
 
     Raises:
@@ -63,9 +74,14 @@ def known_pairs(
     items = data.take(found.index)
     pairs = explicit(items)
     if pairs is not None:
-        same = _answers(pairs, cut, data.origin)
+        a, b, same, unit = pairs.a, pairs.b, _answers(pairs, cut, data.origin), units(items)
+        assumed = bool(same.all()) and cut is None
+        if assumed:
+            random = _random(unit, limit=limit, seed=seed)
+            a, b = np.concatenate([a, random[0]]), np.concatenate([b, random[1]])
+            same = np.arange(len(a)) < len(same)
         kept = some_of_each(same, limit=limit, seed=seed)
-        return _distinct(found, pairs.a[kept], pairs.b[kept], same[kept], units(items), "pairs")
+        return _distinct(found, a[kept], b[kept], same[kept], unit, "pairs", assumed=assumed)
     if items.identity is None:
         raise NotEnoughData(
             f"{data.origin} knows neither identities nor pairs, so nothing can be said about same and different. "
@@ -124,6 +140,12 @@ def _answers(pairs: Pairs, cut: float | None, origin: str) -> Bool[np.ndarray, "
     return pairs.score >= cut
 
 
+def _random(unit: Int[np.ndarray, " n"], *, limit: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """Pairs of items of different chains."""
+    a, b, same = pairs_of(unit, limit=limit, seed=seed)
+    return a[~same], b[~same]
+
+
 def _distinct(
     found: Embeddings,
     a: Int[np.ndarray, " n"],
@@ -131,7 +153,9 @@ def _distinct(
     same: Bool[np.ndarray, " n"],
     identity: Int[np.ndarray, " m"],
     source: str,
+    *,
+    assumed: bool = False,
 ) -> Known:
     differ = found.content[a] != found.content[b]
     a, b = a[differ], b[differ]
-    return Known(a, b, same[differ], identity[a], identity[b], int(np.count_nonzero(~differ)), source)
+    return Known(a, b, same[differ], identity[a], identity[b], int(np.count_nonzero(~differ)), source, assumed)

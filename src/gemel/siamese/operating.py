@@ -83,6 +83,7 @@ class Counts:
         same_identities: identities with same pairs.
         different_identities: identities that different pairs rest on; what limits the false match rates.
         same, different: pairs of either kind.
+        assumed: whether the different ones are random pairs that nobody labelled.
     """
 
     identities: int
@@ -90,6 +91,7 @@ class Counts:
     different_identities: int
     same: int
     different: int
+    assumed: bool = False
 
 
 def point_name(fmr: float) -> str:
