@@ -78,8 +78,8 @@ def test_confused_identities_meet_and_a_killed_run_resumes(tmp_path: Path) -> No
     recipe = QUICK.but(confused=0.5, steps=24, checks=4)
     whole = outset(collection(), recipe)
     fit(whole, tmp_path / "whole", progress=False)
-    assert whole.learner.steps.confused is not None
-    assert whole.learner.steps.confused.state_dict()["starts"]
+    assert whole.learner.steps.told is not None
+    assert whole.learner.steps.told.tables.state_dict()["starts"]
 
     killed = outset(collection(), recipe)
     with pytest.raises(RuntimeError, match="killed"):

@@ -192,7 +192,7 @@ def classes(batches: ConfusedBatches, step: int, items: int) -> np.ndarray:
 def test_leaders_bring_those_they_are_confused_with(variants: int) -> None:
     identity = np.repeat(np.arange(60), 3)
     batches = ConfusedBatches(identity, identities=12, items=3, share=0.5, variants=variants, seed=1)
-    batches.confuse(ring(60), start=0)
+    batches.tables.add(ring(60), start=0)
     for step in range(20):
         drawn = classes(batches, step, 3)
         assert len(np.unique(drawn)) == len(drawn) == 12
@@ -202,7 +202,7 @@ def test_leaders_bring_those_they_are_confused_with(variants: int) -> None:
 
 def test_the_others_come_once_per_pass() -> None:
     batches = ConfusedBatches(np.repeat(np.arange(60), 3), identities=12, items=3, share=0.5)
-    batches.confuse(ring(60), start=0)
+    batches.tables.add(ring(60), start=0)
     leaders = np.concatenate([classes(batches, step, 3)[:6] // 4 for step in range(10)])
     np.testing.assert_array_equal(np.sort(leaders), np.arange(60))
 
@@ -219,7 +219,7 @@ def test_any_table_gives_full_batches_of_distinct_rows(
 ) -> None:
     identity = np.repeat(np.arange(len(counts)), counts)
     batches = ConfusedBatches(identity, identities=identities, items=2, share=share)
-    batches.confuse(np.random.default_rng(seed).integers(-1, len(counts), (len(counts), 3)), start=0)
+    batches.tables.add(np.random.default_rng(seed).integers(-1, len(counts), (len(counts), 3)), start=0)
     for step in range(5):
         plan = batches.plan(step)
         assert len(plan) == batches.rows
@@ -231,19 +231,19 @@ def test_a_plan_depends_on_the_table_in_force_and_survives_a_checkpoint() -> Non
     batches, resumed = (ConfusedBatches(identity, identities=12, items=3, seed=2) for _ in range(2))
     before = [batches.plan(step).item for step in range(30)]
     for start, k in ((5, 2), (10, 3), (20, 4)):
-        batches.confuse(ring(60, k), start=start)
-    resumed.load_state_dict(batches.state_dict())
+        batches.tables.add(ring(60, k), start=start)
+    resumed.tables.load_state_dict(batches.tables.state_dict())
     after = [batches.plan(step).item for step in range(30)]
     assert not np.array_equal(before[20], after[20])
     for step in range(10, 30):
         np.testing.assert_array_equal(resumed.plan(step).item, after[step])
-    assert len(batches.state_dict()["tables"]) == 2
+    assert len(batches.tables.state_dict()["tables"]) == 2
 
 
 def test_without_a_table_all_are_random() -> None:
     identity = np.repeat(np.arange(60), 3)
     batches = ConfusedBatches(identity, identities=12, items=3, share=0.5)
     early = batches.plan(3).item
-    batches.confuse(ring(60), start=4)
+    batches.tables.add(ring(60), start=4)
     np.testing.assert_array_equal(batches.plan(3).item, early)
     assert not np.array_equal(batches.plan(4).item, ConfusedBatches(identity, identities=12, items=3).plan(4).item)

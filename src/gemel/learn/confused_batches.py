@@ -5,14 +5,13 @@ Random batches of many identities hold few pairs that still teach. Knows codes o
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
-import torch
 
-from gemel.learn.batches import UNKNOWN, IdentityBatches, WithUnlabelled
-from gemel.learn.pair_batches import WithPairs
-from gemel.learn.plan import Batches, order
+from gemel.learn.batches import UNKNOWN, IdentityBatches
+from gemel.learn.plan import order
+from gemel.learn.tables import Tables
 
 if TYPE_CHECKING:
     from jaxtyping import Int
@@ -31,6 +30,7 @@ class ConfusedBatches(IdentityBatches):
 
     Attributes:
         each: how many each leader should bring.
+        tables: [c, k] for each code the identities that it is confused with, from `confusion`.
 
     Source: Smirnov et al. (2017), Doppelganger mining for face representation learning.
     """
@@ -51,24 +51,7 @@ class ConfusedBatches(IdentityBatches):
         )
         self._fresh = max(1, self._identities - round(share * self._identities))
         self.each = -(-self._identities // self._fresh) - 1 or 1
-        self._tables: list[tuple[int, np.ndarray]] = []
-
-    def confuse(self, table: Int[np.ndarray, "c k"], *, start: int) -> None:
-        """From step `start` on, draw by this table; what was planned for earlier steps stays as it was.
-
-        Args:
-            table: [c, k] for each code the identities that it is confused with, from `confusion`.
-            start: a step that has not been planned, and not before that of the last table.
-        """
-        self._tables = [*self._tables[-1:], (start, table)]
-
-    def state_dict(self) -> dict[str, Any]:
-        """The tables in force now and next, and from which step on: a part of a checkpoint."""
-        tables = [torch.from_numpy(table) for _, table in self._tables]  # what a checkpoint may hold
-        return {"starts": [start for start, _ in self._tables], "tables": tables}
-
-    def load_state_dict(self, state: dict[str, Any]) -> None:
-        self._tables = list(zip(state["starts"], (table.numpy() for table in state["tables"]), strict=True))
+        self.tables = Tables()
 
     def _draw(self, step: int, rng: np.random.Generator) -> Int[np.ndarray, " p"]:
         number, place = divmod(step, max(1, len(self._classes) // self._fresh))
@@ -81,17 +64,10 @@ class ConfusedBatches(IdentityBatches):
 
     def _companions(self, step: int, leaders: Int[np.ndarray, " l"]) -> Int[np.ndarray, " c"]:
         """The classes that some are confused with, leader by leader, in the same quarter turn."""
-        table = next((table for start, table in reversed(self._tables) if start <= step), None)
+        table = self.tables.at(step)
         if table is None:
             return leaders[:0]
         identity, variant = np.divmod(leaders, self._variants)
         found = table[identity]
         drawable = (found != UNKNOWN) & (self._members.counts[found] >= 2)
         return (found * self._variants + variant[:, None])[drawable]
-
-
-def confused_in(batches: Batches) -> ConfusedBatches | None:
-    """The batches of confused identities among what was put around them; None where they are drawn otherwise."""
-    while isinstance(batches, (WithUnlabelled, WithPairs)):
-        batches = batches.inner
-    return batches if isinstance(batches, ConfusedBatches) else None

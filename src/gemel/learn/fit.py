@@ -55,8 +55,8 @@ def fit(
             (folder / name).unlink(missing_ok=True)
     keep = Keep(folder, every)
     own: list[Callback] = [keep]
-    if learner.steps.confused is not None:
-        own.append(Confuse(learner.steps.confused, every))
+    if learner.steps.told is not None:
+        own.append(Confuse(learner.steps.told, every))
     if progress:
         own.append(TQDMProgressBar(refresh_rate=max(1, total // 200)))
     if learner.held_out is not None and recipe.patience is not None:

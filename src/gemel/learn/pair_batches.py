@@ -101,7 +101,8 @@ class TripletBatches:
 class WithPairs:
     """Batches that were drawn otherwise, with the explicit pairs whose both items are in them.
 
-    An item in several views is in its pairs with every one of them; rows of different quarter turns are in none.
+    Different pairs that the plan holds already stay. An item in several views is in its pairs with every one of them;
+    rows of different quarter turns are in none.
 
     Args:
         batches: what is drawn.
@@ -132,15 +133,24 @@ class WithPairs:
         listed = self._among(np.unique(plan.item))
         row, col, place = _crossed(plan.item, self._a[listed], self._b[listed])
         alike = plan.variant[row] == plan.variant[col]
-        if not alike.any():
-            return plan
-        return replace(plan, row=row[alike], col=col[alike], value=self._value[listed][place[alike]])
+        found = row[alike], col[alike], self._value[listed][place[alike]]
+        mined = _different(plan)
+        row, col, value = (np.concatenate(both) for both in zip(found, mined, strict=True))
+        return replace(plan, row=row, col=col, value=value) if len(row) else plan
 
     def _among(self, items: Int[np.ndarray, " i"]) -> Int[np.ndarray, " k"]:
         """The pairs between some items, each of which is named once."""
         begin, end = self._begin[items], self._begin[items + 1]
         listed = _counted(end - begin) + np.repeat(begin, end - begin)
         return listed[np.isin(self._b[listed], items)]
+
+
+def _different(plan: BatchPlan) -> tuple[Int[np.ndarray, " m"], Int[np.ndarray, " m"], Float[np.ndarray, " m"]]:
+    """The pairs of a plan that are different."""
+    if plan.row is None or plan.col is None or plan.value is None:
+        return np.zeros(0, np.int64), np.zeros(0, np.int64), np.zeros(0, np.float32)
+    differ = plan.value == 0
+    return plan.row[differ], plan.col[differ], plan.value[differ]
 
 
 def _paired(

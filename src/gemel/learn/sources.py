@@ -75,6 +75,11 @@ def refuse_unused(recipe: Recipe, source: Knows, *, grouped: bool, unlabelled: b
                 f"{name} = {getattr(recipe, name)} is about batches of identities, and here they are drawn from "
                 f"{source.value}; leave it out, or give identities with two items or more."
             )
+    if recipe.mined and source is not Knows.POSITIVES:
+        raise RecipeError(
+            f"mined = {recipe.mined} finds hard negatives where all pairs are the same, and here batches are drawn "
+            f"from {source.value}; leave it out{', or choose confused' if source is Knows.IDENTITY else ''}."
+        )
     if recipe.groups and recipe.confused:
         raise RecipeError(
             f"groups = {recipe.groups} and confused = {recipe.confused} both say which identities meet in a batch; "

@@ -55,7 +55,7 @@ RANGES = {
     **_each("size width depth dim temperature margin sampled identities items batch_pairs", Range(without_low=True)),
     **_each("chunk length vocabulary", Range(without_low=True)),
     **_each("steps epochs minutes lr checks patience", Range(without_low=True)),
-    **_each("groups unlabelled memory degrees translate elastic brightness blur weight_decay", Range()),
+    **_each("groups unlabelled mined skip memory degrees translate elastic brightness blur weight_decay", Range()),
     **_each("seed", Range(high=2**63, without_high=True)),
     **_each("shear", Range(high=90, without_high=True)),
     **_each("cut", Range(high=1, without_low=True)),

@@ -63,6 +63,8 @@ class Recipe:
     groups: Annotated[int, "groups that a batch is drawn from, for harder negatives; 0: all of them"] = 0
     confused: Annotated[float, "share of a batch's identities drawn because others of it look like them, 0 to 1"] = 0.0
     batch_pairs: Annotated[int | None, "pairs in a batch: explicit ones, or two views of an item"] = None
+    mined: Annotated[int, "hard negatives of each pair, found anew at every check, where all pairs are the same"] = 0
+    skip: Annotated[int, "nearest items that are not mined, because they may be the same after all"] = 0
     unlabelled: Annotated[int, "unlabelled items that join a batch, each in two views"] = 0
     balance: Annotated[bool, "draw and weigh same and different pairs equally, however rare one of them is"] = True
     rotations: Annotated[bool, "quarter turns of an identity count as new identities"] = False

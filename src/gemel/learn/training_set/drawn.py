@@ -16,6 +16,7 @@ from gemel.learn.augment import Augment
 from gemel.learn.batches import IdentityBatches, ViewBatches, WithUnlabelled
 from gemel.learn.confused_batches import ConfusedBatches
 from gemel.learn.losses import Knows
+from gemel.learn.mined_batches import MinedBatches
 from gemel.learn.pair_batches import PairBatches, TripletBatches, WithPairs
 from gemel.learn.plan import Batches
 from gemel.learn.sources import needs_of, refuse_turns, refuse_unused, source_of
@@ -47,7 +48,7 @@ def batches_of(data: TrainingSet, recipe: Recipe) -> Batches:
 def _of_pairs(data: TrainingSet, recipe: Recipe, *, only_same: bool) -> Batches:
     """Batches of explicit pairs. Where all are same, what is in none of them is different: so none may be left out."""
     assert recipe.batch_pairs is not None
-    batches = PairBatches(
+    batches: Batches = PairBatches(
         data.a,
         data.b,
         data.value,
@@ -56,6 +57,8 @@ def _of_pairs(data: TrainingSet, recipe: Recipe, *, only_same: bool) -> Batches:
         others="different" if only_same else "unknown",
         seed=recipe.seed,
     )
+    if recipe.mined:
+        batches = MinedBatches(batches, each=recipe.mined)
     return WithPairs(batches, data.a, data.b, data.value, items=len(data)) if only_same else batches
 
 

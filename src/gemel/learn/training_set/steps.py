@@ -12,10 +12,10 @@ from torch import Tensor
 
 from gemel.items import UNKNOWN
 from gemel.learn.augment import Augment, turned
-from gemel.learn.confused_batches import confused_in
 from gemel.learn.plan import Batches, BatchPlan
 from gemel.learn.processes import Processes
 from gemel.learn.relation import Relation, Side, SparsePairs
+from gemel.learn.tables import told_in
 from gemel.learn.training_set.known import TrainingSet
 from gemel.recipe import Recipe
 
@@ -64,7 +64,7 @@ class Steps:
         processes: Processes = Processes(),  # noqa: B008
     ) -> None:
         self.data, self.batches, self.augment, self.total = data, batches, augment, total
-        self.processes, self.confused = processes, confused_in(batches)
+        self.processes, self.told = processes, told_in(batches)
         self._seed, self._next = seed, 0
         self._ids = np.unique(data.content, return_inverse=True)[1]
         self._identity, self._impostor_of = (_or_none(codes) for codes in (data.identity, data.impostor_of))
@@ -84,12 +84,12 @@ class Steps:
             yield self.batch(step)
 
     def state_dict(self) -> dict[str, Any]:
-        return {"next": self._next, "confused": None if self.confused is None else self.confused.state_dict()}
+        return {"next": self._next, "told": None if self.told is None else self.told.tables.state_dict()}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         self._next = state["next"]
-        if self.confused is not None:
-            self.confused.load_state_dict(state["confused"])
+        if self.told is not None:
+            self.told.tables.load_state_dict(state["told"])
 
     def batch(self, step: int) -> Batch:
         """The batch of a step, on the CPU and not yet distorted."""
