@@ -43,6 +43,8 @@ def test_something_new_is_asked_about(gemel: Shell, model: Path, doubled: Path) 
     assert found["known"] is True
     assert found["nearest"][0]["distance"] == pytest.approx(0, abs=1e-6)
     assert "items are the same" in gemel("duplicates", model, doubled, "--of", doubled / "p001" / "copy.png").out
+    lax = gemel("duplicates", model, doubled, "--of", doubled / "p001" / "copy.png", "--prior", "0.9999").out
+    assert "called the same by chance; where one item is compared with so many, state a low prior" in lax
 
 
 def test_what_cannot_be_written_is_refused_first(gemel: Shell, model: Path, doubled: Path, tmp_path: Path) -> None:

@@ -93,9 +93,26 @@ def _one(twin: Siamese, data: Collection, given: str, how: dict[str, Any], *, as
         for hit in hits
     ]
     same = sum(bool(hit.verdict.same) for hit in hits)
+    words += _by_chance(twin, len(data), fmr=how["fmr"], prior=how["prior"]) if same else []
     head = f"{same}{' or more' if same == SHOWN else ''} of {len(data):,} items are the same; the nearest:"
     values = {"known": same > 0, "nearest": [hit.json() for hit in hits]}
     answer("\n".join([head, *words]), values, as_json=as_json)
+
+
+def _by_chance(twin: Siamese, items: int, *, fmr: float | None, prior: float | None) -> list[str]:
+    """A word of warning where one of so many items would be called the same anyway."""
+    from gemel.siamese.operating import point_name
+
+    assert twin.decision is not None
+    decision = twin.decision if prior is None else twin.decision.at(prior)
+    point = decision.point("bayes" if fmr is None else point_name(fmr))
+    expected = point.fmr * items
+    if expected < 0.5:
+        return []
+    return [
+        f"At this threshold about {expected:,.0f} of {items:,} different items are called the same by chance; where "
+        f"one item is compared with so many, state a low prior, such as --prior {0.5 / items:.1g}."
+    ]
 
 
 def _refuse_out(out: Path) -> None:
