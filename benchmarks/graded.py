@@ -62,7 +62,7 @@ def main() -> None:
     flags.add_argument("data", choices=SETS)
     flags.add_argument("choices", nargs="*", help="name=value, as in a recipe")
     flags.add_argument("--scratch", action="store_true")
-    options = flags.parse_args()
+    options = flags.parse_intermixed_args()
     name, rows, scores = SETS[options.data]
     folder = unpacked(name)
     given = choices_of(options.choices)

@@ -52,7 +52,7 @@ def main() -> None:
     flags = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     flags.add_argument("choices", nargs="*", help="name=value, as in a recipe")
     flags.add_argument("--scratch", action="store_true")
-    options = flags.parse_args()
+    options = flags.parse_intermixed_args()
     folder = unpacked("qqp-devtest")
     dev, test = (rows(next(folder.rglob(f"{split}.tsv"))) for split in ("dev", "test"))
     seen = {question for a, b, _ in dev for question in (a, b)}

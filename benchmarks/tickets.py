@@ -95,7 +95,7 @@ def main() -> None:
     flags = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     flags.add_argument("--scratch", action="store_true")
     flags.add_argument("more", nargs="*", help="flags of gemel train")
-    options = flags.parse_args()
+    options = flags.parse_intermixed_args()
     made = tickets(unpacked("qqp-devtest"))
     cut = int(PAST * len(made))
     past, future = made[:cut], made[cut:]
