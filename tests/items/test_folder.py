@@ -94,7 +94,7 @@ def test_images_without_folders_have_no_identity(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("files", "message"),
-    [([], "holds no files"), (["a.txt"], "no image"), (["x/a.txt"], "a.txt"), (["x/y/z/1.png"], "grouped=True")],
+    [([], "holds no files"), (["a.pdf"], "no image"), (["x/a.pdf"], "a.pdf"), (["x/y/z/1.png"], "grouped=True")],
 )
 def test_a_folder_without_images_says_what_it_expected(files: list[str], message: str, tmp_path: Path) -> None:
     root = tmp_path / "root"

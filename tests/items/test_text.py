@@ -141,3 +141,24 @@ def test_an_empty_text_is_a_bad_item_beside_good_ones() -> None:
 
 def test_a_part_is_taken_out_by_its_characters(fitted: TextModality) -> None:
     assert said(fitted.without(fitted.load("über alles"), (0, 5))) == "alles"
+
+
+def test_a_folder_of_texts_per_identity(tmp_path: Path) -> None:
+    for place, words in {
+        "refund/1.txt": "money back",
+        "refund/2.md": "a refund please",
+        "login/1.txt": "cannot log in",
+    }.items():
+        (tmp_path / place).parent.mkdir(exist_ok=True)
+        (tmp_path / place).write_text(words, encoding="utf-8")
+    (tmp_path / "login" / "notes.pdf").touch()
+    found = read(tmp_path)
+    assert isinstance(found.modality, TextModality)
+    assert found.identity is not None
+    assert [found.identity.value(i) for i in range(3)] == ["login", "refund", "refund"]
+    assert [said(found.load(i)) for i in range(3)] == ["cannot log in", "money back", "a refund please"]
+    assert any("1 file left alone, not texts" in note for note in found.notes)
+    (tmp_path / "empty" / "x").mkdir(parents=True)
+    (tmp_path / "empty" / "x" / "a.pdf").touch()
+    with pytest.raises(DataError, match="no image or text stands at"):
+        read(tmp_path / "empty")

@@ -1,7 +1,7 @@
 """A folder per identity: `root/identity/file`, below splits or groups when there are some.
 
-Only names are looked at, with os.scandir; no file is opened. Hidden files are ignored, others that are no
-images are counted and named in the notes.
+Files are images, or texts where there are no images. Only names are looked at, with os.scandir; no file is opened.
+Hidden files are ignored, others are counted and named in the notes.
 """
 
 from __future__ import annotations
@@ -15,9 +15,11 @@ import numpy as np
 
 from gemel.errors import DataError
 from gemel.items.collection import UNKNOWN, Collection, Labels
+from gemel.items.image import ImageModality
 from gemel.items.modality import Modality
-from gemel.items.sources import Paths
-from gemel.items.vocabulary import ENDINGS, FORGERIES, SPLITS
+from gemel.items.sources import Paths, TextFiles
+from gemel.items.text import TextModality
+from gemel.items.vocabulary import ENDINGS, FORGERIES, SPLITS, TEXTS
 from gemel.items.words import first, many
 
 
@@ -28,10 +30,12 @@ class _Found:
     Attributes:
         paths: relative to the root.
         identity, group, split: the folders' names; None where there is no such level.
-        other: files that are no images, relative to the root.
+        other: files of other kinds, relative to the root.
         deeper: folders inside the folder of an identity, which are not entered.
+        endings: of the files that are looked for.
     """
 
+    endings: frozenset[str] = ENDINGS
     paths: list[str] = field(default_factory=list)
     identity: list[str | None] = field(default_factory=list)
     group: list[str | None] = field(default_factory=list)
@@ -40,26 +44,30 @@ class _Found:
     deeper: list[str] = field(default_factory=list)
 
 
-def read_folder(root: str | Path, modality: Modality, *, grouped: bool = False, impostors: str = "") -> Collection:
+def read_folder(
+    root: str | Path, modality: Modality | None = None, *, grouped: bool = False, impostors: str = ""
+) -> Collection:
     """Items of a folder, one folder per identity.
 
     Args:
         root: `root/identity/file`, or `root/split/identity/file` when the first level holds split names only.
-        modality: how its files are decoded.
+        modality: how its files are decoded; None: as images, or as texts where there are no images.
         grouped: there is a level of groups above the identities; an identity is then called "group/identity".
         impostors: ending of folders that hold imitations of the identity before it, such as "_forg".
 
     Raises:
-        DataError: no image at all, or none where this layout has them.
+        DataError: no such file at all, or none where this layout has them.
     """
     root = Path(root)
-    found = _walk(root, grouped=grouped)
+    found = _walk(root, grouped=grouped, endings=TEXTS if isinstance(modality, TextModality) else ENDINGS)
+    texts = found if modality is not None or found.paths else _walk(root, grouped=grouped, endings=TEXTS)
+    found = texts if texts.paths else found
     if not found.paths:
         raise DataError(_nothing(root, found, grouped=grouped))
     identity, impostor_of, notes = _imitations(found.identity, impostors)
     return Collection(
-        modality=modality,
-        sources=Paths(root, found.paths),
+        modality=modality or (TextModality() if found.endings is TEXTS else ImageModality()),
+        sources=(TextFiles if found.endings is TEXTS else Paths)(root, found.paths),
         rows=np.arange(len(found.paths)),
         identity=identity,
         group=Labels.of(found.group) if grouped else None,
@@ -71,9 +79,9 @@ def read_folder(root: str | Path, modality: Modality, *, grouped: bool = False, 
     )
 
 
-def _walk(root: Path, *, grouped: bool) -> _Found:
+def _walk(root: Path, *, grouped: bool, endings: frozenset[str]) -> _Found:
     """Every file at its level, in the order of the names."""
-    found = _Found()
+    found = _Found(endings)
     for split, part in _splits(root):
         for group, family in _folders(part, found) if grouped else [(None, part)]:
             for identity, folder in _folders(family, found, keep=not grouped):
@@ -122,7 +130,7 @@ def _files(folder: str, root: Path, found: _Found) -> Iterator[str]:
     for entry in _entries(folder):
         if entry.is_dir():
             found.deeper.append(entry.path)
-        elif os.path.splitext(entry.name)[1].lower() in ENDINGS:  # noqa: PTH122
+        elif os.path.splitext(entry.name)[1].lower() in found.endings:  # noqa: PTH122
             yield entry.path[start:]
         else:
             found.other.append(entry.path)
@@ -161,7 +169,8 @@ def _notes(found: _Found) -> list[str]:
     notes = []
     if found.other:
         names = [os.path.basename(path) for path in found.other]  # noqa: PTH119
-        notes.append(f"{many(len(names), 'file')} left alone, not images in their place: {first(names)}.")
+        kind = "texts" if found.endings is TEXTS else "images"
+        notes.append(f"{many(len(names), 'file')} left alone, not {kind} in their place: {first(names)}.")
     if found.deeper:
         names = [os.path.basename(path) for path in found.deeper]  # noqa: PTH119
         notes.append(f"{many(len(names), 'folder')} inside the folders of identities not entered: {first(names)}.")
@@ -170,10 +179,10 @@ def _notes(found: _Found) -> list[str]:
 
 def _nothing(root: Path, found: _Found, *, grouped: bool) -> str:
     layout = "group/identity/file" if grouped else "identity/file"
+    kind = "text" if found.endings is TEXTS else "image or text"
+    start = f"{root}: no {kind} stands at {layout}"
     if found.deeper:
-        return (
-            f"{root}: no image stands at {layout}, but there are folders below; grouped=True reads group/identity/file."
-        )
+        return f"{start}, but there are folders below; grouped=True reads group/identity/file."
     if found.other:
-        return f"{root}: no image stands at {layout}; {many(len(found.other), 'other file')} ({first(found.other, 3)})."
-    return f"{root}: the folder holds no files. Expected {layout}: a folder per identity with its images."
+        return f"{start}; {many(len(found.other), 'other file')} ({first(found.other, 3)})."
+    return f"{root}: the folder holds no files. Expected {layout}: a folder per identity with its images or texts."

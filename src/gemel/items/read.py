@@ -11,7 +11,6 @@ from gemel.items.arrays import read_arrays, read_numpy
 from gemel.items.collection import Collection
 from gemel.items.columns import Columns, found
 from gemel.items.folder import read_folder
-from gemel.items.image import ImageModality
 from gemel.items.links import collected, linked, read_links
 from gemel.items.modality import Modality
 from gemel.items.rows import read_rows
@@ -91,7 +90,7 @@ def _path(
     if not path.exists():
         raise DataError(f"There is no file or folder {path}; check the path.")
     if path.is_dir():
-        return read_folder(path, modality or ImageModality(), grouped=grouped, impostors=impostors)
+        return read_folder(path, modality, grouped=grouped, impostors=impostors)
     ending = path.suffix.lower()
     if ending in (".npy", ".npz"):
         return read_numpy(path, labels, modality=modality)

@@ -58,6 +58,14 @@ class Paths(Lazy):
         return None if relative is None else os.path.join(self.root, relative)  # noqa: PTH118 (ten times faster)
 
 
+class TextFiles(Paths):
+    """Paths of texts, which are no texts themselves."""
+
+    def one(self, i: int) -> Any:
+        path = super().one(i)
+        return None if path is None else Path(path)
+
+
 def are_texts(some: Sequence[str | None], root: str | Path) -> bool:
     """Whether strings are texts themselves, and not paths or ids: most have a space, and few look like a file.
 

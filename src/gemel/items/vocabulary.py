@@ -26,6 +26,9 @@ ENDINGS = frozenset(
 )
 """Endings of files that Pillow may read; others in a folder of images are counted and left alone."""
 
+TEXTS = frozenset({".txt", ".text", ".md"})
+"""Endings of files that hold a text."""
+
 COLUMNS = {
     "item": "item image path file filename file_name filepath file_path image_path image_file img photo picture "
     "embedding embeddings vector vectors features text sentence question body content description",
@@ -34,7 +37,7 @@ COLUMNS = {
     "group": "group alphabet category family session machine recording group_id session_id category_id",
     "split": "split subset partition",
     "id": "id item_id key sku uid uuid",
-    "time": "time timestamp date datetime created_at taken_at",
+    "time": "time timestamp date datetime created created_at taken_at",
     "impostor_of": "impostor_of imitates pretends claimed claimed_identity forgery_of",
     "duplicate_of": "duplicate_of same_as canonical canonical_id master_id",
     "a": "a left first item_a item1 image_a image1 image_1 path_a path1 file_a file1 id_a id1 left_id ltable_id query "
