@@ -194,3 +194,19 @@ def test_where_only_same_pairs_are_given_random_ones_are_assumed_to_differ(twin:
     assert labelled.decision is not None
     assert not labelled.decision.counts.assumed
     assert "assumption" not in labelled.describe()
+
+
+def test_given_pairs_are_measured_as_they_are(twin: Siamese) -> None:
+    data = vectors()
+    assert data.identity is not None
+    rng = np.random.default_rng(3)
+    a, b = rng.integers(len(data), size=(2, 600))
+    a, b = a[a != b], b[a != b]
+    codes = data.identity.codes
+    pairs = Pairs(a, b, same=codes[a] == codes[b])
+    found = evaluate(twin.calibrate(vectors(seed=8)), data.with_(identity=None, pairs=pairs))
+    assert found.average_precision is not None
+    assert found.f1 is not None
+    assert 0 < found.f1 <= 1
+    assert f"average precision {found.average_precision:.2%}   F1 at the decision {found.f1:.2%}" in found.summary()
+    assert evaluate(twin, data).average_precision is None

@@ -100,6 +100,9 @@ def _verification(found: Evaluation) -> list[str]:
     for at in known.at_fmr:
         shown = "" if at.fnmr is None else f"At false match {at.fmr:g}: false non-match {_share(at.fnmr, at.interval)}"
         lines.append(shown or at.note)
+    if found.average_precision is not None:
+        decided = "" if found.f1 is None else f"   F1 at the decision {found.f1:.2%}"
+        lines.append(f"Of the pairs as they are: average precision {found.average_precision:.2%}{decided}")
     return [*lines, known.note] if known.note else lines
 
 

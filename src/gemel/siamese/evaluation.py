@@ -19,8 +19,10 @@ from gemel.measure import (
     Retrieval,
     Searched,
     Verification,
+    average_precision,
     cllr,
     clusters,
+    f1,
     few_shot,
     rate_interval,
     retrieval_of,
@@ -73,6 +75,8 @@ class Evaluation:
         cllr: cost in bits of the probabilities at equal priors, 0 (perfect) to 1 (knowing nothing) and above
             (misleading); None when the twin is not calibrated for its method.
         costs: every operating point of the decision, measured here; empty when it is not calibrated.
+        average_precision: of *same* among the pairs as they were given; None where identities give the pairs.
+        f1: the same at the decision's own threshold; None without a decision too.
         retrieval: how good neighbours are; None when identities do not allow it.
         few_shot: N-way one-shot accuracy; None when identities do not allow it.
         trained_on: items that training saw.
@@ -86,6 +90,8 @@ class Evaluation:
     verification: Verification
     cllr: float | None
     costs: tuple[Cost, ...]
+    average_precision: float | None
+    f1: float | None
     retrieval: Retrieval | None
     few_shot: FewShot | None
     trained_on: int
@@ -141,6 +147,7 @@ def evaluate(
     neighbours = _Neighbours(data.take(found.index), found, twin.method.distance, seed)
     retrieval, shots = neighbours.retrieval(), neighbours.one_shot()
     trained, calibrated = twin.seen.in_training(found.content), twin.seen.in_calibration(found.content)
+    given = pairs.source == "pairs" and not pairs.assumed
     notes = [
         ASSUMED if pairs.assumed else "",
         *seen_before(twin, data, found),
@@ -155,6 +162,8 @@ def evaluate(
         verification=verification_of(distance, pairs.same, pairs.identity_a, pairs.identity_b),
         cllr=None if decision is None else cllr(decision.evidence.at(distance.astype(np.float64)), pairs.same),
         costs=() if decision is None else _measured(decision, distance, pairs),
+        average_precision=average_precision(distance, pairs.same) if given else None,
+        f1=f1(distance, pairs.same, decision.threshold()) if given and decision is not None else None,
         retrieval=retrieval,
         few_shot=shots,
         trained_on=int(trained.sum()),
