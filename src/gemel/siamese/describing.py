@@ -20,7 +20,7 @@ def described(twin: Siamese) -> str:
     """What a twin is, a fact a line."""
     origin, method = twin.origin, twin.method
     trained = origin.trained_on
-    taught = [f"Trained on {many(trained['identities'], 'identity')}"] if "identities" in trained else []
+    taught = [f"Trained on {many(trained['identities'], 'identity')}"] if trained.get("identities") else []
     saw = [f"saw {many(trained['items'], 'item')} in training and stopping"] if "items" in trained else []
     lines = [
         f"Compares {twin.modality.name}s by {method.distance} distance of {method.dim} dimensions, {method.precision}.",
