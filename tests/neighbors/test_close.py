@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import pytest
 
@@ -55,3 +57,8 @@ def test_nothing_and_everything(name: str) -> None:
 def test_more_pairs_than_anyone_reads_are_refused() -> None:
     with pytest.raises(DataError, match=r"More than 10 pairs.*lower false match rate"):
         close.close_pairs(np.zeros((9, 3), np.float32), 1.0, DISTANCES["cosine"], most=10)
+
+
+@pytest.mark.parametrize("limit", [-1e-9, -math.inf])
+def test_below_zero_nothing_is_close(limit: float) -> None:
+    assert len(close.close_pairs(np.zeros((5, 3), np.float32), limit, DISTANCES["cosine"])) == 0

@@ -66,6 +66,13 @@ def test_a_lower_prior_finds_less(twin: Siamese) -> None:
     assert counts == sorted(counts, reverse=True)
 
 
+def test_a_prior_that_the_calibration_cannot_support_is_said(twin: Siamese) -> None:
+    found = duplicates(twin, bare(vectors(20, 2)), prior=1e-12)
+    assert len(found) == 0
+    assert "too few pairs to be so sure" in found.summary()
+    assert "come this close" not in found.summary()
+
+
 def test_bad_items_keep_their_places(twin: Siamese) -> None:
     rows = vectors(4, 2)
     rows[3] = np.nan

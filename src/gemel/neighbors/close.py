@@ -53,7 +53,7 @@ def close_pairs(
 
     Args:
         vectors: embeddings [n, d].
-        limit: largest distance of a pair.
+        limit: largest distance of a pair; below 0 there are none.
         distance: how far apart.
         most: pairs that may be found.
         progress: called with (rows done, rows in all).
@@ -64,7 +64,7 @@ def close_pairs(
     far = np.result_type(vectors, np.float32)
     found = [(np.empty(0, np.int64), np.empty(0, np.int64), np.empty(0, far))]
     square, count = longest(vectors, TILE) if len(vectors) else 0.0, 0
-    for top in range(0, len(vectors), TILE):
+    for top in range(0, len(vectors) if limit >= 0 else 0, TILE):
         for left in range(top, len(vectors), TILE):
             a, b, exact = _tile(vectors, slice(top, top + TILE), slice(left, left + TILE), limit, square, distance)
             found.append((a, b, exact))

@@ -91,6 +91,11 @@ class Duplicates:
             f"false match rate of the calibration, {self.point.fmr:.2g} "
             f"({self.point.fmr_interval.low:.2g} to {self.point.fmr_interval.high:.2g}).",
         ]
+        if self.point.threshold < 0:
+            lines[1] = (
+                "No two items are close enough at this prior: the calibration saw too few pairs to be so sure. "
+                "State a higher prior, or calibrate on more pairs."
+            )
         if self.by_chance > len(self) / 2 and len(self):
             lines.append("That is half of them or more: ask for a lower false match rate, or state a lower prior.")
         return "\n".join(lines + ([f"{many(len(self.bad), 'item')} could not be read."] if self.bad else []))
