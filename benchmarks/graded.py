@@ -27,7 +27,7 @@ from gemel.recipe import Recipe
 os.environ["HF_HUB_OFFLINE"] = "1"
 Row = tuple[str, str, float]
 TUNED = Recipe(loss="cosent", lr=5e-5, batch_pairs=32, steps=720, warmup=0.1, checks=8)
-SCRATCH = Recipe(loss="pearson", encoder="recurrent", batch_pairs=64, steps=1500, checks=15, lr=1e-3)
+SCRATCH = Recipe(loss="pearson", encoder="recurrent", width=256, batch_pairs=64, steps=1500, checks=15, lr=1e-3)
 
 
 def sts(folder: Path, split: str) -> list[Row]:
