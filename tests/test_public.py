@@ -94,3 +94,13 @@ print(*sorted({name.partition(".")[0] for name in sys.modules}))
     loaded = run(code, str(model), str(tmp_path / "a.png"), str(tmp_path / "b.png"))
     assert "onnxruntime" in loaded
     assert not set(HEAVY) & set(loaded)
+
+
+def test_no_name_is_that_of_a_module() -> None:
+    """Or whoever imports the module would turn the name into it."""
+    import gemel.measure
+    import gemel.siamese
+
+    for package in (gemel, gemel.siamese, gemel.measure):
+        modules = {path.stem for path in Path(str(package.__file__)).parent.iterdir()}
+        assert not modules & set(package.__all__)

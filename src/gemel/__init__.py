@@ -42,8 +42,8 @@ if TYPE_CHECKING:
     from gemel.learn.train import train as train
     from gemel.recipe import Recipe as Recipe
     from gemel.siamese.decision import Decision as Decision
-    from gemel.siamese.duplicates import Duplicates as Duplicates
-    from gemel.siamese.duplicates import duplicates as duplicates
+    from gemel.siamese.duplication import Duplicates as Duplicates
+    from gemel.siamese.duplication import duplicates as duplicates
     from gemel.siamese.embedding import Embeddings as Embeddings
     from gemel.siamese.evaluation import Evaluation as Evaluation
     from gemel.siamese.evaluation import evaluate as evaluate
@@ -71,7 +71,7 @@ _HOMES = {
     "learn.train": "train",
     "recipe": "Recipe",
     "siamese.decision": "Decision",
-    "siamese.duplicates": "Duplicates duplicates",
+    "siamese.duplication": "Duplicates duplicates",
     "siamese.embedding": "Embeddings",
     "siamese.evaluation": "Evaluation evaluate",
     "siamese.grading": "Grading grade",

@@ -15,7 +15,7 @@ from gemel.learn.pairhead import PairNetwork, _onnx
 from gemel.learn.train import train
 from gemel.neighbors.staged import close_in_stages, nearest_in_stages
 from gemel.recipe import Recipe
-from gemel.siamese.duplicates import duplicates, known_already
+from gemel.siamese.duplication import duplicates, known_already
 from gemel.siamese.pairhead import PairHead
 
 QUICK = Recipe(width=16, depth=1, dim=8, steps=80, checks=4, lr=5e-3, precision="fp32", holdout=0.2, head=True)

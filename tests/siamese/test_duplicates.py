@@ -8,7 +8,7 @@ import pytest
 from gemel.errors import NotCalibrated, TooManyBad, UnreadableItem
 from gemel.items import Collection, read
 from gemel.siamese import Siamese, duplicates
-from gemel.siamese.duplicates import known_already
+from gemel.siamese.duplication import known_already
 
 
 def vectors(identities: int, each: int, *, seed: int = 0) -> np.ndarray:

@@ -83,7 +83,7 @@ def _all(twin: Siamese, data: Collection, out: Path | None, how: dict[str, Any],
 
 
 def _one(twin: Siamese, data: Collection, given: str, how: dict[str, Any], *, as_json: bool) -> None:
-    from gemel.siamese.duplicates import known_already
+    from gemel.siamese.duplication import known_already
 
     with progress("embedding") as bar:
         hits = known_already(twin, one_of(given, twin.modality.name), data, k=SHOWN, **how, progress=bar)

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from gemel.siamese.decision import Decision as Decision
-    from gemel.siamese.duplicates import Duplicates as Duplicates
-    from gemel.siamese.duplicates import duplicates as duplicates
+    from gemel.siamese.duplication import Duplicates as Duplicates
+    from gemel.siamese.duplication import duplicates as duplicates
     from gemel.siamese.embedding import Embeddings as Embeddings
     from gemel.siamese.evaluation import Evaluation as Evaluation
     from gemel.siamese.evaluation import evaluate as evaluate
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 _HOMES = {
     "Decision": "decision",
-    "Duplicates": "duplicates",
+    "Duplicates": "duplication",
     "Embeddings": "embedding",
     "Evaluation": "evaluation",
     "Grades": "grades",
@@ -36,7 +36,7 @@ _HOMES = {
     "Siamese": "twin",
     "Trained": "trained",
     "Verdict": "verdict",
-    "duplicates": "duplicates",
+    "duplicates": "duplication",
     "evaluate": "evaluation",
     "grade": "grading",
 }
