@@ -16,12 +16,12 @@ def many(count: int, what: str) -> str:
 
 
 def first(names: Sequence[str], most: int = 5) -> str:
-    """The first few names, and how many more there are.
+    """The first few names, and how many more there are; long ones that are texts, not paths, are shortened.
 
     >>> first(["a", "b", "c"], most=2)
     'a, b and 1 more'
     """
-    shown = ", ".join(names[:most])
+    shown = ", ".join(f"{name[:59]}…" if len(name) > 60 and " " in name else name for name in names[:most])
     return shown if len(names) <= most else f"{shown} and {len(names) - most:,} more"
 
 

@@ -147,13 +147,14 @@ def evaluate(
     neighbours = _Neighbours(data.take(found.index), found, twin.method.distance, seed)
     retrieval, shots = neighbours.retrieval(), neighbours.one_shot()
     trained, calibrated = twin.seen.in_training(found.content), twin.seen.in_calibration(found.content)
+    if twin.head is not None and retrieval is not None:
+        neighbours.notes.append(f"Neighbours are those by {twin.method.distance} distance, without the pair head.")
     given = pairs.source == "pairs" and not pairs.assumed
     notes = [
         ASSUMED if pairs.assumed else "",
         *seen_before(twin, data, found),
         f"{many(pairs.identical, 'pair')} of exact copies left out." if pairs.identical else "",
         *neighbours.notes,
-        "" if twin.head is None else f"Neighbours are those by {twin.method.distance} distance, without the pair head.",
     ]
     return Evaluation(
         data=data.origin,
