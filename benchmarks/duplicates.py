@@ -63,10 +63,10 @@ def main() -> None:
         found = gemel.duplicates(twin, data, found=embedded, prior=PRIOR)
         end = time.perf_counter()
         print(found.summary(), flush=True)
-        planted = source[found.a] == source[found.b]
+        planted = np.mean(source[found.a] == source[found.b]) if len(found) else 0.0
         print(
             f"{name}: {middle - begin:.0f} s to embed {len(texts):,} sentences, {end - middle:.0f} s to compare all; "
-            f"{planted.mean():.1%} of the pairs found are two forms of one question; "
+            f"{planted:.1%} of the pairs found are two forms of one question; "
             f"{resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20:.1f} GiB at most",
             flush=True,
         )
