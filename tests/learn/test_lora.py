@@ -7,10 +7,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from sentence_transformers import SentenceTransformer
 
 import gemel
 from gemel.learn.encoders.lora import merged
 from gemel.learn.fit import exported, fit
+from gemel.learn.interchange import to_sentence_transformers
 from gemel.learn.outset import outset
 from gemel.recipe import Recipe
 from tests.learn.test_pretrained import folder_of
@@ -43,6 +45,9 @@ def test_adapters_alone_learn_and_are_merged(average: float, tmp_path: Path) -> 
     twin = exported(begun, lowest)
     twin.save(tmp_path / "t.gemel")
     saved = gemel.Siamese.load(tmp_path / "t.gemel")
+    theirs = SentenceTransformer(str(to_sentence_transformers(saved, tmp_path / "st")), device="cpu")
+    some = ["red lamp", "an old wooden chair"]
+    np.testing.assert_allclose(theirs.encode(some, normalize_embeddings=True), saved.embed(some).vectors, atol=1e-4)
     again = outset(texts(20, 3, seed=9), LORA.but(encoder=None), start=saved).learner.encoder
     with torch.inference_mode():
         rows = again.eval()(**{n: torch.from_numpy(x) for n, x in prepared(saved, "red lamp").items()})

@@ -63,7 +63,7 @@ def from_sentence_transformers(folder: str | Path) -> Siamese:
 
 
 def to_sentence_transformers(twin: Siamese, folder: str | Path) -> Path:
-    """Write a twin of texts as a folder that `SentenceTransformer(folder)` loads.
+    """Write a twin of texts as a folder that `SentenceTransformer(folder)` loads: in fp32, without decision or head.
 
     Args:
         twin: its encoder is a transformer, from scratch or pretrained, and it was trained or read by gemel.
@@ -76,7 +76,9 @@ def to_sentence_transformers(twin: Siamese, folder: str | Path) -> Path:
     folder = Path(folder)
     if folder.exists() and any(folder.iterdir()):
         raise ModelError(f"{folder} holds something already; give a new folder.")
-    recipe = Recipe().but(**{k: v for k, v in twin.recipe.items() if k in Recipe.__dataclass_fields__})
+    recipe = Recipe().but(
+        **{k: v for k, v in twin.recipe.items() if k in Recipe.__dataclass_fields__} | {"tune": "full"}
+    )
     if not isinstance(twin.modality, TextModality) or not twin.origin.backbone:
         raise ModelError("Only twins of texts whose encoder is a transformer can be written for sentence-transformers.")
     if recipe.pooling not in POOLINGS or recipe.distance == "learned":
