@@ -233,3 +233,15 @@ def test_the_report_of_a_twin_of_texts_shows_their_words(tmp_path: Path) -> None
     assert "glass clock" in page
     assert " …</p>" in page
     assert 'class="words"' not in write_report(tmp_path / "s.html", twin, data, pictures=False).read_text("utf-8")
+
+
+def test_broken_and_long_texts_are_counted() -> None:
+    data = texts(20, 3)
+    words = [str(data.source(i)).encode() for i in range(len(data))]
+    assert data.identity is not None
+    labels = [data.identity.value(i) for i in range(len(data))]
+    broken = [word + b" caf\xe9 " + word * (i == 0) for i, word in enumerate(words)]
+    notes = outset(read(broken, labels=labels, modality=TextModality()), QUICK.but(length=8, holdout=0.0)).notes
+    assert any("60 of 60 training texts looked at hold bytes that are no UTF-8" in note for note in notes)
+    assert any("of 60 training texts looked at are longer than 8 pieces" in note for note in notes)
+    assert not any("UTF-8" in note for note in outset(data, QUICK.but(holdout=0.0)).notes)

@@ -103,6 +103,11 @@ class TextModality:
         """How many of these texts are longer than what is read of them."""
         return sum(bool(one.overflowing) for one in self._engine().encode_batch([_text(raw) for raw in raws]))
 
+    @staticmethod
+    def broken(raws: Raws) -> int:
+        """How many of these texts hold the replacement character: bytes of theirs were no UTF-8."""
+        return sum("\ufffd".encode() in bytes(raw) for raw in raws)
+
     def without(self, raw: UInt8[np.ndarray, " c"], part: tuple[int, int]) -> UInt8[np.ndarray, " k"]:
         """The text without its characters from `part[0]` up to, not including, `part[1]`."""
         text = _text(raw)

@@ -210,6 +210,11 @@ def _of_texts(asked: Recipe, data: TrainingSet) -> list[str]:
             f"{cut} of {len(some)} training texts looked at are longer than {data.modality.length} pieces; what is "
             "beyond is not read. Raise length to read more."
         )
+    if broken := data.modality.broken(some):
+        said.append(
+            f"{broken} of {len(some)} training texts looked at hold bytes that are no UTF-8; these were replaced by "
+            "\ufffd. Save the file as UTF-8 to keep them."
+        )
     if asked.encoder is None:
         said.append(
             "The text encoder starts from scratch. Where the network allows it, "
