@@ -55,7 +55,7 @@ def test_a_batch_holds_pairs_and_the_negatives_of_their_first_items() -> None:
 def test_what_is_mined_is_near_and_in_no_chain_with_the_item(skip: int) -> None:
     data = same_only()
     begun = outset(data, QUICK.but(skip=skip, holdout=0.0))
-    table = mined(begun.learner, 2, seed=0)
+    table = mined(begun.learner, 2)
     assert table.shape == (160, 2)
     assert (table[80:] == -1).all()
     known = table[:80] >= 0

@@ -101,12 +101,9 @@ def _one(twin: Siamese, data: Collection, given: str, how: dict[str, Any], *, as
 
 def _by_chance(twin: Siamese, items: int, *, fmr: float | None, prior: float | None) -> list[str]:
     """A word of warning where one of so many items would be called the same anyway."""
-    from gemel.siamese.operating import point_name
-
     assert twin.decision is not None
     decision = twin.decision if prior is None else twin.decision.at(prior)
-    point = decision.point("bayes" if fmr is None else point_name(fmr))
-    expected = point.fmr * items
+    expected = decision.asked(fmr).fmr * items
     if expected < 0.5:
         return []
     return [

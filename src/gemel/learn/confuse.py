@@ -29,8 +29,8 @@ if TYPE_CHECKING:
 EACH = 4
 """At most so many items of an identity are embedded."""
 SHARE = 0.95
-"""Items at least so similar to an item as this share of its own pair's similarity are no negatives of it: Moreira et
-al. (2024) found more of them to be the same than not."""
+"""Items at least so similar to an item as this share of its own pair's similarity are no negatives of it: they may be
+the same after all. The share is that of Moreira et al. (2024)."""
 
 
 class Confuse(pl.Callback):
@@ -55,9 +55,12 @@ class Confuse(pl.Callback):
 
     def _tell(self, trainer: pl.Trainer, learner: pl.LightningModule) -> None:
         assert isinstance(learner, Learner)
-        table = mined if isinstance(self._batches, MinedBatches) else confused
-        found = trainer.strategy.broadcast(table(learner, self._batches.each, seed=trainer.global_step))
-        self._batches.tables.add(found, start=learner.steps.next)
+        each = self._batches.each
+        if isinstance(self._batches, MinedBatches):
+            found = mined(learner, each)
+        else:
+            found = confused(learner, each, seed=trainer.global_step)
+        self._batches.tables.add(trainer.strategy.broadcast(found), start=learner.steps.next)
 
 
 def confused(learner: Learner, each: int, *, seed: int) -> Int[np.ndarray, "c k"]:
@@ -68,7 +71,7 @@ def confused(learner: Learner, each: int, *, seed: int) -> Int[np.ndarray, "c k"
     return confusion(vectors, codes, each, distances.distance(metric_of(learner.recipe)), items=8)
 
 
-def mined(learner: Learner, each: int, *, seed: int) -> Int[np.ndarray, "n k"]:
+def mined(learner: Learner, each: int) -> Int[np.ndarray, "n k"]:
     """For each item that begins a pair its hard negatives among all training items; UNKNOWN where there are fewer."""
     data = learner.steps.data
     vectors = embedded(learner, data, np.arange(len(data))).numpy()

@@ -71,7 +71,7 @@ class _Pairs:
 
     def __init__(self, a: Int[np.ndarray, " m"], b: Int[np.ndarray, " m"], value: Float[np.ndarray, " m"]) -> None:
         self.a, self.b, self.value = torch.from_numpy(a), torch.from_numpy(b), torch.from_numpy(value)
-        share = float(value.mean())
+        share = float((value > 0.5).mean())
         self.weight = torch.where(self.value > 0.5, 0.5 / share, 0.5 / (1 - share)).float()  # both kinds weigh the same
 
 

@@ -1,4 +1,4 @@
-"""A trained encoder in 8-bit integers: a quarter of the size and several times as fast on a processor.
+"""A trained encoder in 8-bit integers: a quarter of the size, and faster on a processor.
 
 Weights are rounded once, what flows between them as it comes (ONNX Runtime's dynamic quantisation). Knows ONNX files.
 """
@@ -41,7 +41,7 @@ def quantized(twin: Siamese) -> Siamese:
     if _numbers(content) > 0.7 * _numbers(twin.encoder.content):
         raise ModelError(
             "int8 would not make this encoder smaller or faster: convolutions and GRUs stay as they are. It is meant "
-            "for transformers, LSTMs and dense networks."
+            "for transformers and LSTMs."
         )
     encoder = twin.encoder.but(model=content)
     method = replace(twin.method, precision="int8", head="")

@@ -57,9 +57,9 @@ def close_in_stages(
         pool: rows that are proposed for each row.
     """
     proposed = nearest(vectors, vectors, pool + 1, first).index
-    rows = np.repeat(np.arange(len(vectors)), proposed.shape[1])
-    ends = np.sort(np.stack([rows, proposed.ravel()], axis=1), axis=1)
-    a, b = np.unique(ends[ends[:, 0] < ends[:, 1]], axis=0).T
+    rows, cols = np.repeat(np.arange(len(vectors)), proposed.shape[1]), proposed.ravel()
+    low, high = np.minimum(rows, cols), np.maximum(rows, cols)
+    a, b = np.divmod(np.unique((low * len(vectors) + high)[low < high]), max(1, len(vectors)))
     far = paired_at(vectors, vectors, a, b, second)
     near = np.flatnonzero(far <= limit)
     order = near[np.lexsort((b[near], a[near], far[near]))]

@@ -65,7 +65,15 @@ class Decision:
         Raises:
             NotCalibrated: there is no operating point at that rate.
         """
-        return self.point("bayes" if fmr is None else point_name(fmr)).threshold
+        return self.asked(fmr).threshold
+
+    def asked(self, fmr: float | None) -> OperatingPoint:
+        """The operating point at a false match rate; None: where either answer is as probable, at the prior.
+
+        Raises:
+            NotCalibrated: there is no operating point at that rate.
+        """
+        return self.point("bayes" if fmr is None else point_name(fmr))
 
     def point(self, name: str) -> OperatingPoint:
         """The operating point of that name.

@@ -20,7 +20,7 @@ from gemel.neighbors.exact import nearest
 from gemel.neighbors.staged import close_in_stages, nearest_in_stages
 from gemel.siamese.embedding import Embeddings, Progress
 from gemel.siamese.manifest import finite
-from gemel.siamese.operating import OperatingPoint, point_name
+from gemel.siamese.operating import OperatingPoint
 from gemel.siamese.verdict import Verdict, applicable, judged
 
 if TYPE_CHECKING:
@@ -87,18 +87,24 @@ class Duplicates:
         lines = [
             f"{many(len(self), 'pair')} of {many(len(self.names), 'item')} of {self.data} in "
             f"{many(len(found), 'cluster')}{sizes}: distance ≤ {self.point.threshold:.4f} ({self.point.name})",
-            f"Of {self.compared:,} pairs looked at, about {self.by_chance:,.0f} different ones come this close at the "
-            f"false match rate of the calibration, {self.point.fmr:.2g} "
-            f"({self.point.fmr_interval.low:.2g} to {self.point.fmr_interval.high:.2g}).",
+            self._expected(),
         ]
-        if self.point.threshold < 0:
-            lines[1] = (
-                "No two items are close enough at this prior: the calibration saw too few pairs to be so sure. "
-                "State a higher prior, or calibrate on more pairs."
-            )
         if self.by_chance > len(self) / 2 and len(self):
             lines.append("That is half of them or more: ask for a lower false match rate, or state a lower prior.")
         return "\n".join(lines + ([f"{many(len(self.bad), 'item')} could not be read."] if self.bad else []))
+
+    def _expected(self) -> str:
+        """What chance gives at this threshold, or why nothing can be found."""
+        fmr = self.point.fmr_interval
+        if self.point.threshold < 0:
+            return (
+                "Exact copies apart, no two items are close enough at this prior: the calibration saw too few pairs to "
+                "be so sure. State a higher prior, or calibrate on more pairs."
+            )
+        return (
+            f"Of {self.compared:,} pairs looked at, about {self.by_chance:,.0f} different ones come this close at the "
+            f"false match rate of the calibration, {self.point.fmr:.2g} ({fmr.low:.2g} to {fmr.high:.2g})."
+        )
 
 
 def duplicates(
@@ -131,7 +137,7 @@ def duplicates(
     """
     decision = applicable(twin.decision, twin.method, graded=twin.grades is not None)
     decision = decision if prior is None else decision.at(prior)
-    point = decision.point("bayes" if fmr is None else point_name(fmr))
+    point = decision.asked(fmr)
     found = twin.embed(data, progress=progress) if found is None else found
     found = found.require(allow_bad, data.origin)
     _, first, place = np.unique(found.content, return_index=True, return_inverse=True)

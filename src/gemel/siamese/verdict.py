@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from gemel.errors import DataError, NotCalibrated
 from gemel.siamese.decision import Decision
-from gemel.siamese.operating import Method, point_name
+from gemel.siamese.operating import Method
 
 
 @dataclass(frozen=True)
@@ -59,10 +59,10 @@ def judged(
         raise DataError(f"certainty lies from 0.5 to 1, and came as {certainty}.")
     decision = decision if prior is None else decision.at(prior)
     probability = float(decision.probability(distance))
-    threshold = decision.threshold(fmr)
+    point = decision.asked(fmr)
     unsure = certainty is not None and max(probability, 1 - probability) < certainty
-    same = None if unsure else distance <= threshold
-    return Verdict(same, probability, distance, threshold, "bayes" if fmr is None else point_name(fmr))
+    same = None if unsure else distance <= point.threshold
+    return Verdict(same, probability, distance, point.threshold, point.name)
 
 
 def applicable(decision: Decision | None, method: Method, *, graded: bool = False) -> Decision:
