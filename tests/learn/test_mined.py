@@ -86,3 +86,8 @@ def test_there_is_nothing_to_mine_where_answers_are_given() -> None:
     labelled = data.with_(pairs=Pairs(data.pairs.a, data.pairs.b, same=np.arange(80) % 2 == 0))
     with pytest.raises(RecipeError, match="mined = 2 finds hard negatives where all pairs are the same"):
         outset(labelled, QUICK.but(loss="contrastive"))
+
+
+def test_nothing_is_skipped_where_nothing_is_mined() -> None:
+    with pytest.raises(RecipeError, match="skip = 3 is about negatives that are mined"):
+        outset(same_only(), QUICK.but(mined=0, skip=3))

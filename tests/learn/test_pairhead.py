@@ -11,7 +11,7 @@ import torch
 import gemel
 from gemel.errors import NotCalibrated, NotEnoughData
 from gemel.items import Collection, Pairs, read
-from gemel.learn.pairhead import PairNetwork, _onnx
+from gemel.learn.pairhead import PairNetwork, _onnx, _Pairs
 from gemel.learn.train import train
 from gemel.neighbors.staged import close_in_stages, nearest_in_stages
 from gemel.recipe import Recipe
@@ -105,6 +105,13 @@ def test_a_decision_without_the_head_is_not_one_with_it() -> None:
         headed.verify(vectors(1)[0], vectors(1)[0])
     with pytest.raises(NotCalibrated, match="head is"):
         headed.but(decision=twin.decision).verify(vectors(1)[0], vectors(1)[0])
+
+
+def test_scores_weigh_by_how_many_are_high() -> None:
+    a, value = np.arange(6), np.array([0.9, 0.6, 0.4, 0.3, 0.2, 0.1], np.float32)
+    pairs = _Pairs(a, a[::-1].copy(), value)
+    high = pairs.value > 0.5
+    assert pairs.weight[high].sum() == pytest.approx(float(pairs.weight[~high].sum()))
 
 
 def test_it_takes_both_kinds_of_pairs() -> None:

@@ -10,8 +10,9 @@ from onnxruntime import InferenceSession
 
 import gemel
 from gemel.errors import ModelError, NotCalibrated
+from gemel.learn.outset import outset
 from gemel.learn.quantize import quantized
-from gemel.learn.train import train
+from gemel.learn.train import run, train
 from tests.learn.test_texts import QUICK, texts
 
 SMALL = QUICK.but(width=64, dim=64, steps=30)
@@ -60,3 +61,10 @@ def test_what_has_nothing_to_round_is_refused() -> None:
     twin = train(texts(), SMALL.but(encoder="recurrent", cell="gru", vocabulary=100), progress=False)
     with pytest.raises(ModelError, match="convolutions and GRUs"):
         quantized(twin)
+
+
+def test_it_is_refused_before_the_training_not_after_it(tmp_path: Path) -> None:
+    begun = outset(texts(), SMALL.but(encoder="recurrent", cell="gru", vocabulary=100, int8=True, steps=10_000))
+    with pytest.raises(ModelError, match="convolutions and GRUs"):
+        run(begun, tmp_path, progress=False)
+    assert not (tmp_path / "last.ckpt").exists()

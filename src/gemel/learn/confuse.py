@@ -14,13 +14,13 @@ import numpy as np
 from gemel import distances
 from gemel.items import UNKNOWN
 from gemel.items.components import components
-from gemel.learn.confused_batches import ConfusedBatches
 from gemel.learn.confusion import centroids, confusion
 from gemel.learn.doubt import Doubt
 from gemel.learn.held_out import metric_of
 from gemel.learn.learner import Learner, embedded
 from gemel.learn.mined_batches import MinedBatches
 from gemel.learn.negatives import hard_negatives
+from gemel.learn.tables import Told
 from gemel.measure.by_identity import by_identity
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ class Confuse(pl.Callback):
         every: steps between two looks.
     """
 
-    def __init__(self, batches: ConfusedBatches | MinedBatches, every: int) -> None:
+    def __init__(self, batches: Told, every: int) -> None:
         self._batches, self._every = batches, every
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:

@@ -25,6 +25,7 @@ from gemel.learn.held_out import HeldOut, metric_of
 from gemel.learn.learner import Learner, embedded, held_out_rows
 from gemel.learn.losses import Knows
 from gemel.learn.negatives import hard_negatives
+from gemel.learn.training_set import TrainingSet
 from gemel.measure import pairs_of
 from gemel.siamese.pairhead import A, B
 
@@ -67,9 +68,10 @@ class PairNetwork(nn.Module):
 
 
 class _Pairs:
-    """Pairs to learn from: positions, and 1 for same, 0 for different, or a score."""
+    """Pairs of both kinds to learn from: positions, and 1 for same, 0 for different, or a score."""
 
     def __init__(self, a: Int[np.ndarray, " m"], b: Int[np.ndarray, " m"], value: Float[np.ndarray, " m"]) -> None:
+        _refuse_one_kind(value)
         self.a, self.b, self.value = torch.from_numpy(a), torch.from_numpy(b), torch.from_numpy(value)
         share = float((value > 0.5).mean())
         self.weight = torch.where(self.value > 0.5, 0.5 / share, 0.5 / (1 - share)).float()  # both kinds weigh the same
@@ -95,7 +97,7 @@ def _pairs_of(learner: Learner, vectors: Float[np.ndarray, "n d"]) -> _Pairs:
     """The pairs that were given, with hard negatives where all of them are the same; or what identities give."""
     data, seed = learner.steps.data, learner.recipe.seed
     if len(data.value) and data.told is not Knows.POSITIVES:
-        return _both_kinds(data.a, data.b, data.value.astype(np.float32))
+        return _Pairs(data.a, data.b, data.value.astype(np.float32))
     unit = data.identity
     if len(data.value):
         unit = components(len(data), data.a, data.b)
@@ -109,13 +111,25 @@ def _pairs_of(learner: Learner, vectors: Float[np.ndarray, "n d"]) -> _Pairs:
     easy = rng.integers(len(data), size=(2, len(hard)))
     easy = easy[:, (unit[easy[0]] != unit[easy[1]]) & (unit[easy] >= 0).all(axis=0)]
     left, right = np.concatenate([a, hard.anchor, easy[0]]), np.concatenate([b, hard.negative, easy[1]])
-    return _both_kinds(left, right, (np.arange(len(left)) < len(a)).astype(np.float32))
+    return _Pairs(left, right, (np.arange(len(left)) < len(a)).astype(np.float32))
 
 
-def _both_kinds(a: Int[np.ndarray, " m"], b: Int[np.ndarray, " m"], value: Float[np.ndarray, " m"]) -> _Pairs:
-    if not 0 < (value > 0.5).sum() < len(value):
-        raise NotEnoughData("A pair head learns from same and different pairs, and the training items hold one kind.")
-    return _Pairs(a, b, value)
+def refuse_one_kind(data: TrainingSet) -> None:
+    """Refuse pairs of one kind, unless they are all the same: then other items are there to differ.
+
+    Raises:
+        NotEnoughData: all given pairs are different, or all scores on one side of ½.
+    """
+    if len(data.value) and data.told is not Knows.POSITIVES:
+        _refuse_one_kind(data.value)
+
+
+def _refuse_one_kind(value: Float[np.ndarray, " m"]) -> None:
+    if not 0 < np.count_nonzero(value > 0.5) < len(value):
+        raise NotEnoughData(
+            "A pair head learns from same and different pairs, and the training items hold one kind. Give both, or "
+            "train without head."
+        )
 
 
 def _fit(

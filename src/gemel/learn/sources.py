@@ -80,6 +80,8 @@ def refuse_unused(recipe: Recipe, source: Knows, *, grouped: bool, unlabelled: b
             f"mined = {recipe.mined} finds hard negatives where all pairs are the same, and here batches are drawn "
             f"from {source.value}; leave it out{', or choose confused' if source is Knows.IDENTITY else ''}."
         )
+    if recipe.skip and not recipe.mined:
+        raise RecipeError(f"skip = {recipe.skip} is about negatives that are mined; leave it out, or choose mined.")
     if recipe.groups and recipe.confused:
         raise RecipeError(
             f"groups = {recipe.groups} and confused = {recipe.confused} both say which identities meet in a batch; "

@@ -5,10 +5,12 @@ So that a plan stays a function of the step and the seed, and a killed run resum
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 import numpy as np
 import torch
+
+from gemel.learn.plan import Batches
 
 if TYPE_CHECKING:
     from jaxtyping import Int
@@ -42,8 +44,22 @@ class Tables:
         self._tables = list(zip(state["starts"], (table.numpy() for table in state["tables"]), strict=True))
 
 
-def told_in(batches: Any) -> Any:
-    """The batches that hold tables among what was put around them (`inner`); None where there are none."""
-    while batches is not None and not hasattr(batches, "tables"):
-        batches = getattr(batches, "inner", None)
-    return batches
+@runtime_checkable
+class Told(Protocol):
+    """Batches that tables tell what to draw.
+
+    Attributes:
+        tables: what they are told.
+        each: how many are wanted in a row of a table.
+    """
+
+    tables: Tables
+    each: int
+
+
+def told_in(batches: Batches) -> Told | None:
+    """The batches that are told among what was put around them (`inner`); None where there are none."""
+    inner: Any = batches
+    while inner is not None and not isinstance(inner, Told):
+        inner = getattr(inner, "inner", None)
+    return inner

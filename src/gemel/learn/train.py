@@ -24,7 +24,7 @@ from gemel.learn.diagnose import Diagnose, worse_than_raw
 from gemel.learn.fit import exported, fit
 from gemel.learn.keep import LAST
 from gemel.learn.outset import Outset, outset
-from gemel.learn.pairhead import learned_head
+from gemel.learn.pairhead import learned_head, refuse_one_kind
 from gemel.learn.processes import Processes
 from gemel.learn.quantize import quantized
 from gemel.recipe import Recipe
@@ -109,6 +109,7 @@ def run(
     if begun.learner.steps.processes.first:
         (folder / RECIPE).write_text(begun.recipe.toml(), encoding="utf-8")
         (folder / DATA).write_text(begun.fingerprint, encoding="utf-8")
+    _refuse_what_comes_after(begun)
     lowest = fit(begun, folder, [Diagnose(say), *callbacks], logger=logger, progress=progress, resume=resume)
     if sentence := worse_than_raw(begun.learner):
         say(sentence)
@@ -116,8 +117,25 @@ def run(
     if begun.recipe.int8:
         twin = quantized(twin)
     if begun.recipe.head:
-        twin = twin.with_head(learned_head(begun.learner))
+        twin = _with_head(twin, begun, say)
     return _calibrated(twin, begun, say)
+
+
+def _refuse_what_comes_after(begun: Outset) -> None:
+    """Refuse before the first step what could not be done after the last one."""
+    if begun.recipe.int8:
+        quantized(exported(begun, None))
+    if begun.recipe.head:
+        refuse_one_kind(begun.training)
+
+
+def _with_head(twin: Siamese, begun: Outset, say: Callable[[str], None]) -> Siamese:
+    """The twin with a pair head; without one where the data turns out to be too little for it."""
+    try:
+        return twin.with_head(learned_head(begun.learner))
+    except NotEnoughData as reason:
+        say(f"The twin comes without a pair head: {reason}")
+        return twin
 
 
 def _calibrated(twin: Siamese, begun: Outset, say: Callable[[str], None]) -> Siamese:
