@@ -21,8 +21,8 @@ from gemel.learn.fit import fit
 from gemel.learn.losses import Matryoshka, Memory, WeightedSum
 from gemel.learn.outset import outset
 from gemel.recipe import Recipe
+from tests.learn.killing import assert_resumes, assert_was_told, weights_of
 from tests.learn.patterns import QUICK, collection, patterns
-from tests.learn.test_train import StopAt, assert_equal, weights_of
 
 GROUP = QUICK.but(norm="group")
 
@@ -75,18 +75,7 @@ def test_choices_that_cannot_be_are_refused(choices: dict[str, object], what: st
 
 
 def test_confused_identities_meet_and_a_killed_run_resumes(tmp_path: Path) -> None:
-    recipe = QUICK.but(confused=0.5, steps=24, checks=4)
-    whole = outset(collection(), recipe)
-    fit(whole, tmp_path / "whole", progress=False)
-    assert whole.learner.steps.told is not None
-    assert whole.learner.steps.told.tables.state_dict()["starts"]
-
-    killed = outset(collection(), recipe)
-    with pytest.raises(RuntimeError, match="killed"):
-        fit(killed, tmp_path / "parts", [StopAt(15)], progress=False)
-    again = outset(collection(), recipe)
-    fit(again, tmp_path / "parts", resume=True, progress=False)
-    assert_equal(weights_of(whole), weights_of(again))
+    assert_was_told(assert_resumes(collection, QUICK.but(confused=0.5, steps=24, checks=4), 15, tmp_path))
 
 
 def test_a_few_items_of_every_identity_are_looked_at() -> None:

@@ -10,12 +10,11 @@ import pytest
 from gemel.errors import RecipeError
 from gemel.items import Collection, Pairs, read
 from gemel.learn.confuse import mined
-from gemel.learn.fit import fit
 from gemel.learn.mined_batches import MinedBatches
 from gemel.learn.outset import outset
 from gemel.learn.pair_batches import PairBatches, WithPairs
 from gemel.recipe import Recipe
-from tests.learn.test_larger_batches import StopAt, assert_equal, weights_of
+from tests.learn.killing import assert_resumes, assert_was_told
 
 QUICK = Recipe(width=16, depth=1, dim=8, steps=24, checks=4, precision="fp32", batch_pairs=8, loss="infonce", mined=2)
 
@@ -67,17 +66,7 @@ def test_what_is_mined_is_near_and_in_no_chain_with_the_item(skip: int) -> None:
 
 @pytest.mark.parametrize("loss", ["infonce", "multiplenegatives"])
 def test_a_killed_run_resumes(loss: str, tmp_path: Path) -> None:
-    recipe = QUICK.but(loss=loss)
-    whole = outset(same_only(), recipe)
-    fit(whole, tmp_path / "whole", progress=False)
-    assert whole.learner.steps.told is not None
-    assert whole.learner.steps.told.tables.state_dict()["starts"]
-    killed = outset(same_only(), recipe)
-    with pytest.raises(RuntimeError, match="killed"):
-        fit(killed, tmp_path / "parts", [StopAt(15)], progress=False)
-    again = outset(same_only(), recipe)
-    fit(again, tmp_path / "parts", resume=True, progress=False)
-    assert_equal(weights_of(whole), weights_of(again))
+    assert_was_told(assert_resumes(same_only, QUICK.but(loss=loss), 15, tmp_path))
 
 
 def test_there_is_nothing_to_mine_where_answers_are_given() -> None:

@@ -21,45 +21,15 @@ from gemel.learn.fit import fit
 from gemel.learn.outset import outset
 from gemel.learn.train import resumed, train
 from gemel.recipe import Recipe
+from tests.learn.killing import StopAt, assert_equal, assert_resumes, weights_of
 from tests.learn.patterns import QUICK, collection, patterns
 from tests.learn.test_pretrained import folder_of
-
-
-class StopAt(pl.Callback):
-    """Kills the run after a step."""
-
-    def __init__(self, step: int) -> None:
-        self.step = step
-
-    def on_train_batch_end(self, trainer: pl.Trainer, *_: Any) -> None:
-        if trainer.global_step == self.step:
-            raise RuntimeError("killed")
-
-
-def weights_of(begun: Any) -> dict[str, torch.Tensor]:
-    return {name: x.clone() for name, x in begun.learner.state_dict().items()}
-
-
-def assert_equal(a: dict[str, torch.Tensor], b: dict[str, torch.Tensor]) -> None:
-    assert a.keys() == b.keys()
-    for name in a:
-        assert torch.equal(a[name], b[name]), name
 
 
 @pytest.mark.parametrize("loss", ["supcon", "bce"])
 @pytest.mark.parametrize("step", [11, 23])
 def test_a_killed_run_resumes_to_the_same_model(loss: str, step: int, tmp_path: Path) -> None:
-    recipe = QUICK.but(loss=loss, dropout=0.2, elastic=0.02, seed=4)
-    whole = outset(collection(), recipe)
-    fit(whole, tmp_path / "whole", progress=False)
-
-    killed = outset(collection(), recipe)
-    with pytest.raises(RuntimeError, match="killed"):
-        fit(killed, tmp_path / "parts", [StopAt(step)], progress=False)
-    (tmp_path / "parts" / "recipe.toml").write_text(killed.recipe.toml(), encoding="utf-8")
-    again = outset(collection(), resumed(tmp_path / "parts", recipe))
-    fit(again, tmp_path / "parts", resume=True, progress=False)
-    assert_equal(weights_of(whole), weights_of(again))
+    assert_resumes(collection, QUICK.but(loss=loss, dropout=0.2, elastic=0.02, seed=4), step, tmp_path)
 
 
 def test_a_seed_gives_the_same_model_and_another_seed_another(tmp_path: Path) -> None:

@@ -28,6 +28,7 @@ from gemel.siamese.manifest import DECISION, ENCODER, GRADES, HEAD, PREFIXES, SE
 from gemel.siamese.onnx import Encoder, OnnxEncoder, Verbatim
 from gemel.siamese.operating import Method
 from gemel.siamese.pairhead import PairHead
+from gemel.siamese.prefix import promised, shortened
 from gemel.siamese.seen import Seen
 from gemel.siamese.trained import Trained
 from gemel.siamese.verdict import Verdict, applicable, judged
@@ -323,30 +324,17 @@ class Siamese:
     @property
     def prefixes(self) -> tuple[int, ...]:
         """How many first dimensions are embeddings too, as training promised (`prefixes` of the recipe)."""
-        promised = str(self.recipe.get("prefixes") or "")
-        lengths = sorted({int(word) for word in promised.split(",") if word})
-        return tuple(length for length in lengths if length < self.method.dim)
+        return promised(self)
 
-    def prefix(self, dim: int) -> Self:
+    def prefix(self, dim: int) -> Siamese:
         """The twin of the first `dim` dimensions, with the decision that belongs to them; it has no pair head.
 
-        Smaller and quicker to search, and a little less exact (Kusupati et al. 2022, Matryoshka).
+        Smaller and quicker to search, and a little less exact.
 
         Raises:
             ModelError: training did not promise this length.
         """
-        if dim == self.method.dim:
-            return self
-        if dim not in self.prefixes or not isinstance(self.encoder, OnnxEncoder):
-            there = ", ".join(map(str, (*self.prefixes, self.method.dim)))
-            raise ModelError(
-                f"This twin has no embeddings of {dim} dimensions, but of {there}. Shorter ones are promised in "
-                f"training: gemel train DATA --prefixes {dim}."
-            )
-        method = replace(self.method, dim=dim, head="")
-        decision = next((decision for decision in self.prefixed if decision.method == method), None)
-        encoder = self.encoder.but(first=dim)
-        return self.but(encoder=encoder, method=method, head=None, decision=decision, grades=None, prefixed=())
+        return shortened(self, dim)
 
     def weights(self) -> bytes:
         """What training goes on from: safetensors. Raises ModelError when the model has none."""
