@@ -17,8 +17,8 @@ from gemel.siamese.decision import fit_decision
 NAMES = """
 __version__ Collection Cosine DataError Decision Duplicates Embeddings Enrolled Euclidean Evaluation Gallery
 GemelError Grading Hit ImageModality Labels Manhattan Match Method MissingExtra ModelError NotCalibrated NotEnoughData
-OperatingPoint Overlap Pairs Recipe RecipeError Siamese TextModality TooManyBad TrainingFailed Triplets UnreadableItem
-VectorModality Verdict duplicates evaluate grade read split train
+OperatingPoint Overlap Pairs Recipe RecipeError SeriesModality Siamese TextModality TooManyBad TrainingFailed Triplets
+UnreadableItem VectorModality Verdict duplicates evaluate grade read split train
 """.split()
 
 HEAVY = (

@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from gemel.items.collection import Triplets as Triplets
     from gemel.items.image import ImageModality as ImageModality
     from gemel.items.read import read as read
+    from gemel.items.series import SeriesModality as SeriesModality
     from gemel.items.split import split as split
     from gemel.items.text import TextModality as TextModality
     from gemel.items.vector import VectorModality as VectorModality
@@ -65,6 +66,7 @@ _HOMES = {
     "items.collection": "Collection Labels Pairs Triplets",
     "items.image": "ImageModality",
     "items.read": "read",
+    "items.series": "SeriesModality",
     "items.split": "split",
     "items.text": "TextModality",
     "items.vector": "VectorModality",

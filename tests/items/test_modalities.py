@@ -36,8 +36,8 @@ def case(request: pytest.FixtureRequest) -> tuple[Any, list[Any], Any]:
 
 
 def test_every_modality_is_tested() -> None:
-    """Those whose items have one shape are tested here; texts, which have any length, in test_text.py."""
-    assert {modality.name for modality, _, _ in CASES} | {"text"} == set(MODALITIES)
+    """Those whose items have one shape are tested here; those of any length in test_text.py and test_series.py."""
+    assert {modality.name for modality, _, _ in CASES} | {"text", "series"} == set(MODALITIES)
 
 
 def test_configuration_round_trip_through_json(case: tuple[Any, list[Any], Any]) -> None:

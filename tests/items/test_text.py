@@ -157,8 +157,8 @@ def test_a_folder_of_texts_per_identity(tmp_path: Path) -> None:
     assert found.identity is not None
     assert [found.identity.value(i) for i in range(3)] == ["login", "refund", "refund"]
     assert [said(found.load(i)) for i in range(3)] == ["cannot log in", "money back", "a refund please"]
-    assert any("1 file left alone, not texts" in note for note in found.notes)
+    assert any("1 file left alone, not texts or series" in note for note in found.notes)
     (tmp_path / "empty" / "x").mkdir(parents=True)
     (tmp_path / "empty" / "x" / "a.pdf").touch()
-    with pytest.raises(DataError, match="no image or text stands at"):
+    with pytest.raises(DataError, match="no image, text or series stands at"):
         read(tmp_path / "empty")

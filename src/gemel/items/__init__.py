@@ -22,6 +22,7 @@ from gemel.items.modality import Modality, Prepared
 from gemel.items.overlap import Shared, fingerprints, keep_apart, overlap
 from gemel.items.read import read
 from gemel.items.registry import modality_from
+from gemel.items.series import SeriesModality
 from gemel.items.split import split
 from gemel.items.splits import Splits
 from gemel.items.text import TextModality
@@ -38,6 +39,7 @@ __all__ = [
     "Modality",
     "Pairs",
     "Prepared",
+    "SeriesModality",
     "Shared",
     "Splits",
     "TextModality",

@@ -10,8 +10,11 @@ import numpy as np
 
 from gemel.errors import DataError
 from gemel.items.collection import Collection, Labels
+from gemel.items.files import of_files
 from gemel.items.image import ImageModality
 from gemel.items.modality import Modality
+from gemel.items.series import SeriesModality
+from gemel.items.series_form import Form
 from gemel.items.sources import Paths, Rows, are_texts
 from gemel.items.text import TextModality
 from gemel.items.vector import VectorModality
@@ -22,29 +25,48 @@ LABELS = (*COLUMNS["identity"].split(), "labels", "identities", "Y", "arr_1")
 
 
 def read_arrays(
-    values: Any, labels: Any | None, *, modality: Modality | None, root: Path | None = None, origin: str = "array"
+    values: Any,
+    labels: Any | None,
+    *,
+    modality: Modality | None,
+    kind: str | None = None,
+    form: Form = Form(),  # noqa: B008
+    root: Path | None = None,
+    origin: str = "array",
 ) -> Collection:
     """Items in memory.
 
     Args:
-        values: an array [n, d] of vectors, [n, h, w] or [n, h, w, c] of images, or a list of paths, bytes,
-            Pillow images or arrays.
+        values: an array [n, d] of vectors, [n, h, w] or [n, h, w, c] of images, [n, t, c] of series, or a list of
+            paths, bytes, Pillow images or arrays.
         labels: one identity per item; None: unknown.
         modality: how they are decoded; None: by their shape.
+        kind: what items are, where that was said.
+        form: how series stand in their arrays.
 
     Raises:
         DataError: no items, another number of labels, or arrays of another shape.
     """
     if not len(values):
         raise DataError(f"{origin}: there are no items.")
-    sources, kind = _sources(values, root, origin, modality)
+    sources, found, notes = _sources(values, root, origin, modality, kind, form)
     identity = None if labels is None else _labels(labels, len(values), origin)
     names = sources.relative if isinstance(sources, Paths) else ()
     rows = np.arange(len(values))
-    return Collection(modality or kind, sources, rows, identity=identity, names=names, origin=origin)
+    whole = Collection(
+        modality or found, sources, rows, identity=identity, names=names, origin=origin, notes=tuple(notes)
+    )
+    return form.windowed(whole) if isinstance(whole.modality, SeriesModality) else whole
 
 
-def read_numpy(path: Path, labels: Any | None, *, modality: Modality | None) -> Collection:
+def read_numpy(
+    path: Path,
+    labels: Any | None,
+    *,
+    modality: Modality | None,
+    kind: str | None = None,
+    form: Form = Form(),  # noqa: B008
+) -> Collection:
     """Items of a `.npy` file, or of the arrays of an `.npz` file that are called like items and identities.
 
     Raises:
@@ -53,7 +75,7 @@ def read_numpy(path: Path, labels: Any | None, *, modality: Modality | None) -> 
     try:
         held = np.load(path, allow_pickle=False, mmap_mode="r" if path.suffix.lower() == ".npy" else None)
         if isinstance(held, np.ndarray):
-            return read_arrays(held, labels, modality=modality, origin=str(path))
+            return read_arrays(held, labels, modality=modality, kind=kind, form=form, origin=str(path))
         with held:
             arrays = dict(held)
     except (ValueError, OSError, EOFError) as error:
@@ -64,33 +86,55 @@ def read_numpy(path: Path, labels: Any | None, *, modality: Modality | None) -> 
     identity = next((name for name in LABELS if name in arrays and name != item), None)
     if labels is None and identity is not None:
         labels = arrays[identity]
-    read = read_arrays(arrays[item], labels, modality=modality, origin=str(path))
+    read = read_arrays(arrays[item], labels, modality=modality, kind=kind, form=form, origin=str(path))
     said = f"items from {item!r}" + (f", identity from {identity!r}" if identity else ", no identities")
     return read.noted(f"{path}: guessed from the names of the arrays: {said}.")
 
 
-def _sources(values: Any, root: Path | None, origin: str, told: Modality | None) -> tuple[Sequence[Any], Modality]:
-    if isinstance(values, np.ndarray) and values.dtype != object:
-        if values.dtype.kind in "US":
-            values = values.tolist()
-        elif values.ndim == 2:
-            return Rows(values), VectorModality(values.shape[1])
-        elif values.ndim in (3, 4):
-            return Rows(values), ImageModality()
-        else:
-            raise DataError(
-                f"{origin} has shape {list(values.shape)}; give vectors [n, d], or images [n, h, w] or [n, h, w, c]."
-            )
+def _sources(
+    values: Any, root: Path | None, origin: str, told: Modality | None, kind: str | None, form: Form
+) -> tuple[Sequence[Any], Modality, list[str]]:
+    """What is decoded, how, and what was guessed."""
+    stacked = isinstance(values, np.ndarray) and values.dtype != object
+    if stacked and values.dtype.kind in "US":
+        stacked, values = False, values.tolist()
+    if told is None and (kind == "series" or (kind is None and _are_series(values))):
+        sources: Sequence[Any] = Rows(values) if stacked else list(values)
+        if all(isinstance(value, str | Path) for value in sources[:20]):
+            sources = Paths(root or Path(), [str(value) for value in sources])
+        return sources, *form.modality(sources, origin)
+    if stacked:
+        if values.ndim == 2:
+            return Rows(values), VectorModality(values.shape[1]), []
+        if values.ndim in (3, 4):
+            return Rows(values), ImageModality(), []
+        raise DataError(
+            f"{origin} has shape {list(values.shape)}; give vectors [n, d], series [n, t, c], or images [n, h, w] or "
+            "[n, h, w, c]."
+        )
     values = list(values)
     if isinstance(told, TextModality):
-        return values, told
+        return values, told, []
     strings = all(isinstance(value, str) for value in values)
-    if told is None and strings and are_texts(values[:: max(1, len(values) // 20)], root or Path()):
-        return values, TextModality()
+    few = values[:: max(1, len(values) // 20)]
+    if told is None and strings and kind is None and are_texts(few, root or Path()):
+        return values, TextModality(), []
     if all(isinstance(value, str | Path) for value in values):
-        return Paths(root or Path(), [str(value) for value in values]), ImageModality()
+        paths = Paths(root or Path(), [str(value) for value in values])
+        return of_files(paths, told=told, kind=kind, form=form, origin=origin)
     shape = np.shape(values[0]) if isinstance(values[0], np.ndarray | list | tuple) else ()
-    return values, VectorModality(shape[0]) if len(shape) == 1 else ImageModality()
+    return values, VectorModality(shape[0]) if len(shape) == 1 else ImageModality(), []
+
+
+def _are_series(values: Any) -> bool:
+    """Whether arrays are series, not images or vectors: [t, c] of numbers that no picture has, or of many lengths."""
+    some = [np.asarray(value) for value in values[:: max(1, len(values) // 20)] if isinstance(value, np.ndarray | list)]
+    if not some or any(value.dtype.kind != "f" for value in some) or len({value.ndim for value in some}) > 1:
+        return False
+    if some[0].ndim == 1:
+        return len({len(value) for value in some}) > 1
+    outside = any(np.nanmin(value) < 0 or np.nanmax(value) > 1 for value in some if value.size)
+    return some[0].ndim == 2 and outside and len({value.shape[1] for value in some}) == 1
 
 
 def _labels(labels: Any, n: int, origin: str) -> Labels:

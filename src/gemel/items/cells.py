@@ -125,6 +125,14 @@ def _seconds(column: Any) -> Float[np.ndarray, " n"]:
     return whole / 1e6
 
 
+def nested(column: Any) -> bool:
+    """Whether a column holds lists of lists."""
+    types = arrow().types
+    lists = types.is_list, types.is_large_list, types.is_fixed_size_list
+    kind = None if isinstance(column, list) else column.type
+    return kind is not None and any(is_(kind) and any(also(kind.value_type) for also in lists) for is_ in lists)
+
+
 def vectors(column: Any) -> tuple[Sequence[Any], int] | None:
     """Rows of a column of lists of numbers, and their usual length; None for any other column."""
     if isinstance(column, list):
@@ -133,6 +141,8 @@ def vectors(column: Any) -> tuple[Sequence[Any], int] | None:
     pa, pc = arrow(), arrow("pyarrow.compute")
     types = pa.types
     if not (types.is_list(column.type) or types.is_large_list(column.type) or types.is_fixed_size_list(column.type)):
+        return None
+    if nested(column):
         return None
     lengths = pc.list_value_length(column).drop_null()
     if not len(lengths):

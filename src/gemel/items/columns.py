@@ -45,9 +45,9 @@ class Columns:
 
     @classmethod
     def given(cls, **names: Any) -> Columns:
-        """From keywords, with `image` or `text` for `item`. Raises RecipeError for a role that does not exist."""
+        """From keywords; `image`, `text` and `series` are `item` too. Raises RecipeError for an unknown role."""
         roles = [f.name for f in fields(cls)]
-        for also in ("image", "text"):
+        for also in ("image", "text", "series"):
             if names.get(also) is not None:
                 names["item"] = names[also]
             names.pop(also, None)
@@ -63,6 +63,10 @@ class Columns:
     def used(self) -> dict[str, str]:
         """Role → column, for the roles that have one."""
         return {f.name: value for f in fields(self) if (value := getattr(self, f.name)) is not None}
+
+    def but(self, **names: str | None) -> Columns:
+        """The same with some roles changed."""
+        return replace(self, **names)
 
     def only(self, *roles: str) -> Columns:
         """These roles, without the others."""

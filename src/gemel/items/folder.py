@@ -1,6 +1,7 @@
 """A folder per identity: `root/identity/file`, below splits or groups when there are some.
 
-Files are images, or texts where there are no images. Only names are looked at, with os.scandir; no file is opened.
+Files are images; or series or texts where there are no images. Only names are looked at, with os.scandir; of series
+and texts a few are opened, to tell which they are.
 Hidden files are ignored, others are counted and named in the notes.
 """
 
@@ -15,12 +16,16 @@ import numpy as np
 
 from gemel.errors import DataError
 from gemel.items.collection import UNKNOWN, Collection, Labels
-from gemel.items.image import ImageModality
+from gemel.items.files import of_files
 from gemel.items.modality import Modality
-from gemel.items.sources import Paths, TextFiles
-from gemel.items.text import TextModality
-from gemel.items.vocabulary import ENDINGS, FORGERIES, SPLITS, TEXTS
+from gemel.items.series import SeriesModality
+from gemel.items.series_form import Form
+from gemel.items.sources import Paths
+from gemel.items.vocabulary import ENDINGS, FORGERIES, SERIES, SPLITS, TEXTS
 from gemel.items.words import first, many
+
+LOOKED_FOR = {"image": ENDINGS, "text": TEXTS, "series": SERIES}
+"""Kind of items → endings of their files."""
 
 
 @dataclass
@@ -45,29 +50,37 @@ class _Found:
 
 
 def read_folder(
-    root: str | Path, modality: Modality | None = None, *, grouped: bool = False, impostors: str = ""
+    root: str | Path,
+    modality: Modality | None = None,
+    *,
+    grouped: bool = False,
+    impostors: str = "",
+    kind: str | None = None,
+    form: Form = Form(),  # noqa: B008
 ) -> Collection:
     """Items of a folder, one folder per identity.
 
     Args:
         root: `root/identity/file`, or `root/split/identity/file` when the first level holds split names only.
-        modality: how its files are decoded; None: as images, or as texts where there are no images.
+        modality: how its files are decoded; None: as images, or as series or texts where there are no images.
         grouped: there is a level of groups above the identities; an identity is then called "group/identity".
         impostors: ending of folders that hold imitations of the identity before it, such as "_forg".
+        kind: what its files hold, where that was said.
+        form: how series stand in their files.
 
     Raises:
         DataError: no such file at all, or none where this layout has them.
     """
     root = Path(root)
-    found = _walk(root, grouped=grouped, endings=TEXTS if isinstance(modality, TextModality) else ENDINGS)
-    texts = found if modality is not None or found.paths else _walk(root, grouped=grouped, endings=TEXTS)
-    found = texts if texts.paths else found
+    found = _found(root, modality, kind, grouped=grouped)
     if not found.paths:
         raise DataError(_nothing(root, found, grouped=grouped))
+    paths = Paths(root, found.paths)
+    sources, decoded, guesses = of_files(paths, told=modality, kind=kind, form=form, origin=str(root))
     identity, impostor_of, notes = _imitations(found.identity, impostors)
-    return Collection(
-        modality=modality or (TextModality() if found.endings is TEXTS else ImageModality()),
-        sources=(TextFiles if found.endings is TEXTS else Paths)(root, found.paths),
+    whole = Collection(
+        modality=decoded,
+        sources=sources,
         rows=np.arange(len(found.paths)),
         identity=identity,
         group=Labels.of(found.group) if grouped else None,
@@ -75,8 +88,18 @@ def read_folder(
         impostor_of=impostor_of,
         names=found.paths,
         origin=str(root),
-        notes=(*_notes(found), *notes),
+        notes=(*_notes(found), *notes, *guesses),
     )
+    return form.windowed(whole) if isinstance(decoded, SeriesModality) else whole
+
+
+def _found(root: Path, modality: Modality | None, kind: str | None, *, grouped: bool) -> _Found:
+    """The files of the kind that was said; images, and where there are none, files that hold texts or series."""
+    said = kind or (None if modality is None else modality.name)
+    if said in LOOKED_FOR:
+        return _walk(root, grouped=grouped, endings=LOOKED_FOR[said])
+    found = _walk(root, grouped=grouped, endings=ENDINGS)
+    return found if found.paths else _walk(root, grouped=grouped, endings=TEXTS | SERIES)
 
 
 def _walk(root: Path, *, grouped: bool, endings: frozenset[str]) -> _Found:
@@ -169,8 +192,7 @@ def _notes(found: _Found) -> list[str]:
     notes = []
     if found.other:
         names = [os.path.basename(path) for path in found.other]  # noqa: PTH119
-        kind = "texts" if found.endings is TEXTS else "images"
-        notes.append(f"{many(len(names), 'file')} left alone, not {kind} in their place: {first(names)}.")
+        notes.append(f"{many(len(names), 'file')} left alone, not {_kind(found)} in their place: {first(names)}.")
     if found.deeper:
         names = [os.path.basename(path) for path in found.deeper]  # noqa: PTH119
         notes.append(f"{many(len(names), 'folder')} inside the folders of identities not entered: {first(names)}.")
@@ -179,10 +201,17 @@ def _notes(found: _Found) -> list[str]:
 
 def _nothing(root: Path, found: _Found, *, grouped: bool) -> str:
     layout = "group/identity/file" if grouped else "identity/file"
-    kind = "text" if found.endings is TEXTS else "image or text"
-    start = f"{root}: no {kind} stands at {layout}"
+    start = f"{root}: no image, text or series stands at {layout}"
     if found.deeper:
         return f"{start}, but there are folders below; grouped=True reads group/identity/file."
     if found.other:
         return f"{start}; {many(len(found.other), 'other file')} ({first(found.other, 3)})."
-    return f"{root}: the folder holds no files. Expected {layout}: a folder per identity with its images or texts."
+    return (
+        f"{root}: the folder holds no files. Expected {layout}: a folder per identity with its images, texts or series."
+    )
+
+
+def _kind(found: _Found) -> str:
+    """What was looked for, as a plural."""
+    kinds = {ENDINGS: "images", TEXTS: "texts", SERIES: "series"}
+    return kinds.get(found.endings, "texts or series")

@@ -15,9 +15,11 @@ from gemel.errors import DataError, NotEnoughData
 from gemel.items.cells import arrow, is_text, numbers, places, together, yes_or_no
 from gemel.items.collection import UNKNOWN, Collection, Labels, Pairs, Triplets
 from gemel.items.columns import Columns, Kind
+from gemel.items.files import of_files
 from gemel.items.image import ImageModality
 from gemel.items.modality import Modality
 from gemel.items.rows import looked_for, splits, spread
+from gemel.items.series_form import Form
 from gemel.items.sources import Paths, are_texts
 from gemel.items.table import Table
 from gemel.items.text import TextModality
@@ -114,25 +116,35 @@ def linked(items: Collection, links: Links) -> Collection:
     return _joined(items.noted(*note), ends, links, ~lost)
 
 
-def collected(links: Links, *, root: Path, modality: Modality | None) -> Collection:
+def collected(
+    links: Links,
+    *,
+    root: Path,
+    modality: Modality | None,
+    kind: str | None = None,
+    form: Form = Form(),  # noqa: B008
+) -> Collection:
     """The items that pairs or triplets are made of, each distinct cell once, with these pairs or triplets."""
-    kind: Modality = ImageModality()
+    found: Modality = ImageModality()
+    notes: list[str] = []
     if all(is_text(end) for end in links.ends):
         codes = together(list(links.ends))
         names = codes[0].names
         ends, kept = [c.codes for c in codes], np.all([c.codes >= 0 for c in codes], axis=0)
         sources: Any = names
         if isinstance(modality, TextModality) or (modality is None and are_texts(names[:: spread(len(names))], root)):
-            kind = TextModality()
+            found = TextModality()
         else:
-            sources = Paths(root, names)
-            looked_for(sources, links.origin, hint=" If these are ids, give their table first: read(items, pairs=…).")
+            paths = Paths(root, names)
+            looked_for(paths, links.origin, hint=" If these are ids, give their table first: read(items, pairs=…).")
+            sources, found, notes = of_files(paths, told=modality, kind=kind, form=form, origin=links.origin)
     else:
         sources, ends = _objects(links.ends)
         names, kept = (), np.ones(len(ends[0]), bool)
-    items = Collection(modality or kind, sources, np.arange(len(sources)), names=names, origin=links.origin)
-    note = [] if kept.all() else [f"{links.origin}: {many(int((~kept).sum()), 'row')} with an empty cell dropped."]
-    return _joined(items.noted(*note), ends, links, kept)
+    items = Collection(modality or found, sources, np.arange(len(sources)), names=names, origin=links.origin)
+    if not kept.all():
+        notes = [*notes, f"{links.origin}: {many(int((~kept).sum()), 'row')} with an empty cell dropped."]
+    return _joined(items.noted(*notes), ends, links, kept)
 
 
 def _objects(columns: tuple[Any, ...]) -> tuple[list[Any], list[Int[np.ndarray, " m"]]]:

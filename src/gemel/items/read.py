@@ -3,20 +3,42 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from gemel.errors import DataError
+from gemel.errors import DataError, RecipeError
 from gemel.items.arrays import read_arrays, read_numpy
 from gemel.items.collection import Collection
 from gemel.items.columns import Columns, found
 from gemel.items.folder import read_folder
+from gemel.items.image import ImageModality
 from gemel.items.links import collected, linked, read_links
 from gemel.items.modality import Modality
 from gemel.items.rows import read_rows
-from gemel.items.table import FILES, is_table, open_table
+from gemel.items.series_form import Form
+from gemel.items.series_tables import archive, archives, in_columns, is_archive
+from gemel.items.table import DELIMITED, FILES, is_table, open_table
 from gemel.items.text import TextModality
-from gemel.items.vocabulary import ENDINGS
+from gemel.items.vocabulary import ENDINGS, KINDS
+
+Scale = tuple[float | int, float | int]
+"""Lowest and highest possible score."""
+
+
+@dataclass(frozen=True)
+class _Told:
+    """What reading was told beside the source; see `read`."""
+
+    root: Path | None
+    grouped: bool
+    impostors: str
+    scores: Scale | None
+    modality: Modality | None
+    kind: str | None
+    form: Form
+    columns: Columns
+    texts: Sequence[str]
 
 
 def read(
@@ -27,76 +49,101 @@ def read(
     root: str | Path | None = None,
     grouped: bool = False,
     impostors: str = "",
-    scores: tuple[float | int, float | int] | None = None,
+    scores: Scale | None = None,
     modality: Modality | None = None,
+    kind: str | None = None,
+    channels: str = "",
+    stamps: str | None = None,
+    rate: float | None = None,
+    missing: str = "interpolate",
+    window: int | None = None,
+    hop: int | None = None,
     **columns: Any,
 ) -> Collection:
     """Items and what is known of them; nothing is decoded yet.
 
     Args:
         source: one of
-            a folder, with a folder per identity (below splits, or groups with `grouped`);
+            a folder, with a folder per identity (below splits, or groups with `grouped`), or with the train and the
+            test file of an archive of series;
             a table: CSV, TSV, Parquet, JSONL or Arrow file, pandas DataFrame, Arrow table, Hugging Face dataset,
-            dict of columns; its rows are items, pairs (columns a, b, and same or score) or triplets (anchor,
-            positive, negative);
-            an array [n, d] of vectors, [n, h, w] or [n, h, w, c] of images, an `.npz` file, a list of paths.
+            dict of columns; its rows are items, pairs (columns a, b, and same or score), triplets (anchor,
+            positive, negative), or points of series;
+            an array [n, d] of vectors, [n, h, w] or [n, h, w, c] of images, [n, t, c] of series, an `.npz` file, a
+            list of paths or of arrays [t, c].
         labels: one identity per item, for arrays and lists.
         pairs: a table or list of pairs, or a table of triplets, that name items of `source` by id or path.
         root: what relative paths in tables and lists are relative to; the table's own folder otherwise.
         grouped: a folder has groups above its identities.
         impostors: ending of folders that hold imitations of the identity before it, such as "_forg".
         scores: lowest and highest possible score of graded pairs.
-        modality: how items are decoded; images at 64 × 64, texts, or vectors, when left out.
-        columns: the column for a role, when its name is not a common one: item, image or text ("title,body" makes one
-            text of two columns, each behind its name), identity, group, split,
+        modality: how items are decoded; found by looking, when left out.
+        kind: what items are, where that is not found: image, text, series or vector.
+        channels: the columns that make a series, by name or by number from 1, such as "x,y,pressure"; all of them
+            otherwise.
+        stamps: the column that says when a point of a series was taken; "" where there is none. Looked for by name.
+        rate: points in one unit of time, to which series with time stamps are brought.
+        missing: interpolate missing values of a series, or refuse the item.
+        window, hop: cut long series into items of so many points, each so many behind the one before.
+        columns: the column for a role, when its name is not a common one: item, image, series or text ("title,body"
+            makes one text of two columns, each behind its name), identity, group, split,
             time, id, impostor_of, duplicate_of, a, b, same, score, anchor, positive, negative.
 
     Raises:
         DataError: there is nothing to read, or not in this form; says what was expected.
+        RecipeError: an argument that does not exist, or cannot be.
         MissingExtra: PyArrow, which tables need, is not installed.
     """
     texts = tuple(word.strip() for word in (columns.get("text") or "").split(",") if word.strip())
     if texts:
         columns, modality = columns | {"text": texts[0]}, modality or TextModality()
-    given = Columns.given(**columns)
-    base = None if root is None else Path(root)
+    if columns.get("series") is not None:
+        kind = kind or "series"
+    if kind not in (None, *KINDS):
+        raise RecipeError(f"kind = {kind!r} does not exist; choose one of {', '.join(KINDS)}.")
+    if modality is None and kind in ("image", "text"):
+        modality = ImageModality() if kind == "image" else TextModality()
+    chosen = tuple(word.strip() for word in channels.split(",") if word.strip())
+    form = Form(channels=chosen, stamps=stamps, rate=rate, missing=missing, window=window, hop=hop)
+    given, base = Columns.given(**columns), None if root is None else Path(root)
+    told = _Told(base, grouped, impostors, scores, modality, kind, form, given, texts)
     if pairs is not None:
         of_pairs = given.only("a", "b", "same", "score", "anchor", "positive", "negative")
-        rest: dict[str, Any] = {role: name for role, name in given.used().items() if role not in of_pairs.used()}
-        items = read(source, labels=labels, root=root, grouped=grouped, impostors=impostors, modality=modality, **rest)
-        return _paired(items, pairs, of_pairs, scores)
+        rest = given.but(**dict.fromkeys(of_pairs.used()))
+        return _paired(_read(source, labels, replace(told, columns=rest)), pairs, of_pairs, scores)
+    return _read(source, labels, told)
+
+
+def _read(source: Any, labels: Any | None, told: _Told) -> Collection:
     if isinstance(source, str | Path):
-        return _path(Path(source), labels, base, grouped, impostors, scores, modality, given, texts)
+        return _path(Path(source), labels, told)
     if is_table(source):
-        return _table(source, base, scores, modality, given, texts)
+        return _table(source, told)
+    how: dict[str, Any] = {"modality": told.modality, "kind": told.kind, "form": told.form, "root": told.root}
     if isinstance(source, tuple) and len(source) == 2 and labels is None and hasattr(source[0], "__len__"):
-        return read_arrays(source[0], source[1], modality=modality, root=base)
+        return read_arrays(source[0], source[1], **how)
     if hasattr(source, "__len__") and hasattr(source, "__getitem__"):
-        return read_arrays(source, labels, modality=modality, root=base)
+        return read_arrays(source, labels, **how)
     raise DataError(f"A {type(source).__name__} cannot be read. Expected a folder, a table, an array or a list.")
 
 
-def _path(
-    path: Path,
-    labels: Any | None,
-    root: Path | None,
-    grouped: bool,
-    impostors: str,
-    scores: tuple[float | int, float | int] | None,
-    modality: Modality | None,
-    given: Columns,
-    texts: Sequence[str],
-) -> Collection:
+def _path(path: Path, labels: Any | None, told: _Told) -> Collection:
     if not path.exists():
         raise DataError(f"There is no file or folder {path}; check the path.")
     if path.is_dir():
-        return read_folder(path, modality, grouped=grouped, impostors=impostors)
+        series = archives(path, told.form) if told.modality is None and told.kind in (None, "series") else None
+        if series is not None:
+            return series
+        how: dict[str, Any] = {"grouped": told.grouped, "impostors": told.impostors}
+        return read_folder(path, told.modality, kind=told.kind, form=told.form, **how)
     ending = path.suffix.lower()
     if ending in (".npy", ".npz"):
-        return read_numpy(path, labels, modality=modality)
+        return read_numpy(path, labels, modality=told.modality, kind=told.kind, form=told.form)
+    if ending == ".ts" or (ending in DELIMITED and not told.columns.used() and is_archive(path)):
+        return archive(path, told.form)
     if ending not in FILES:
         raise DataError(f"{path} {_what_it_is(ending)} Expected a folder, or a table: {', '.join(FILES)} or .npz.")
-    return _table(path, root, scores, modality, given, texts)
+    return _table(path, told)
 
 
 def _what_it_is(ending: str) -> str:
@@ -107,21 +154,20 @@ def _what_it_is(ending: str) -> str:
     return "is a file of another kind."
 
 
-def _table(
-    source: Any,
-    root: Path | None,
-    scores: tuple[float | int, float | int] | None,
-    modality: Modality | None,
-    given: Columns,
-    texts: Sequence[str],
-) -> Collection:
+def _table(source: Any, told: _Told) -> Collection:
     table = open_table(source)
-    columns, kind, guesses = found(table.names, given, origin=table.origin)
-    base = table.folder if root is None else root
+    columns, kind, guesses = found(table.names, told.columns, origin=table.origin)
+    base = table.folder if told.root is None else told.root
     if kind == "items":
-        return read_rows(table, columns, root=base, modality=modality, texts=texts).noted(*guesses)
-    links = read_links(table, columns, kind, scores)
-    return collected(links, root=base, modality=modality).noted(*guesses)
+        said = told.kind == "series" or bool(told.form.channels)
+        if columns.item is None and told.modality is None and told.kind in (None, "series"):
+            series = in_columns(table, columns, told.form, told=said)
+            if series is not None:
+                return series.noted(*guesses)
+        how: dict[str, Any] = {"modality": told.modality, "kind": told.kind, "form": told.form}
+        return read_rows(table, columns, root=base, texts=told.texts, **how).noted(*guesses)
+    links = read_links(table, columns, kind, told.scores)
+    return collected(links, root=base, modality=told.modality, kind=told.kind, form=told.form).noted(*guesses)
 
 
 def _paired(

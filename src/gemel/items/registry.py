@@ -13,6 +13,7 @@ MODALITIES = {
     "image": "gemel.items.image:ImageModality",
     "vector": "gemel.items.vector:VectorModality",
     "text": "gemel.items.text:TextModality",
+    "series": "gemel.items.series:SeriesModality",
 }
 """Name of a modality → where its class is."""
 

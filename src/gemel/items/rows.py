@@ -9,12 +9,15 @@ from typing import Any
 import numpy as np
 
 from gemel.errors import DataError
-from gemel.items.cells import arrow, is_text, joined, labels, numbers, places, text, together, vectors
+from gemel.items.cells import arrow, is_text, joined, labels, nested, numbers, places, text, together, vectors
 from gemel.items.collection import UNKNOWN, Collection, Labels
 from gemel.items.columns import Columns
 from gemel.items.components import components
+from gemel.items.files import of_files
 from gemel.items.image import ImageModality
 from gemel.items.modality import Modality
+from gemel.items.series import SeriesModality
+from gemel.items.series_form import Form
 from gemel.items.sources import Blobs, Cells, Paths, are_texts
 from gemel.items.table import Table
 from gemel.items.text import TextModality
@@ -27,7 +30,14 @@ SAMPLE = 20
 
 
 def read_rows(
-    table: Table, columns: Columns, *, root: Path, modality: Modality | None, texts: Sequence[str] = ()
+    table: Table,
+    columns: Columns,
+    *,
+    root: Path,
+    modality: Modality | None,
+    kind: str | None = None,
+    form: Form = Form(),  # noqa: B008
+    texts: Sequence[str] = (),
 ) -> Collection:
     """Items of a table.
 
@@ -37,14 +47,16 @@ def read_rows(
         columns: the column of each role; `item` must be there.
         root: what relative paths are relative to.
         modality: how items are decoded; None: by the kind of the cells.
+        kind: what items are, where that was said.
+        form: how series stand in their cells or files.
 
     Raises:
         DataError: no column of items, no rows, or none of the paths exists.
     """
     if columns.item is None:
         raise DataError(
-            f"{table.origin}: no column of items was found among {', '.join(table.names)}. Name it: image='…' or "
-            "text='…'."
+            f"{table.origin}: no column of items was found among {', '.join(table.names)}. Name it: image='…', "
+            "text='…' or series='…'; or say that the columns themselves are series: kind='series'."
         )
     cells = table.pick(list(dict.fromkeys([*columns.used().values(), *texts])))
     part = {role: cells[name] for role, name in columns.used().items()}
@@ -53,37 +65,56 @@ def read_rows(
     n = len(part["item"])
     if not n:
         raise DataError(f"{table.origin} has no rows.")
-    sources, kind = _sources(part["item"], root, table.origin, modality)
+    sources, found, notes = _sources(part["item"], root, table.origin, modality, kind, form)
+    items = Collection(
+        modality=modality or found, sources=sources, rows=np.arange(n), origin=table.origin, notes=tuple(table.notes)
+    )
+    whole = known_of(items, part, columns).noted(*notes)
+    return form.windowed(whole) if isinstance(whole.modality, SeriesModality) else whole
+
+
+def known_of(items: Collection, part: dict[str, Any], columns: Columns) -> Collection:
+    """Items with what the columns of a table say of them.
+
+    Args:
+        part: role → its column.
+        columns: role → the name of its column, for messages.
+    """
     identity, impostor_of, notes = _identities(part, columns)
     split, odd = splits(part.get("split"))
-    return Collection(
-        modality=modality or kind,
-        sources=sources,
-        rows=np.arange(n),
+    return items.with_(
         identity=identity,
         group=labels(part["group"]) if "group" in part else None,
         split=split,
         impostor_of=impostor_of,
         time=numbers(part["time"], called=str(columns.time)) if "time" in part else None,
         names=_names(part),
-        origin=table.origin,
-        notes=(*table.notes, *notes, *odd),
-    )
+    ).noted(*notes, *odd)
 
 
-def _sources(column: Any, root: Path, origin: str, told: Modality | None) -> tuple[Sequence[Any], Modality]:
-    """What is decoded, and how, by the kind of the cells, or as told."""
-    listed = vectors(column)
-    if listed is not None:
-        return listed[0], VectorModality(listed[1])
+def _sources(
+    column: Any, root: Path, origin: str, told: Modality | None, kind: str | None, form: Form
+) -> tuple[Sequence[Any], Modality, list[str]]:
+    """What is decoded, and how, by the kind of the cells, or as told; and what was guessed."""
     if is_text(column):
         cells = Cells(text(column))
-        if isinstance(told, TextModality) or (told is None and are_texts(cells[:: spread(len(cells))], root)):
-            return cells, TextModality()
+        texts = kind is None and told is None and are_texts(cells[:: spread(len(cells))], root)
+        if texts or isinstance(told, TextModality):
+            return cells, TextModality(), []
         paths = Paths(root, Cells(column))
         looked_for(paths, origin)
-        return paths, ImageModality()
-    return (column if isinstance(column, list) else Blobs(column, root)), ImageModality()
+        return of_files(paths, told=told, kind=kind, form=form, origin=origin)
+    listed = vectors(column)
+    sources = listed[0] if listed is not None else column if isinstance(column, list) else Blobs(column, root)
+    if told is None and (kind == "series" or (kind is None and _are_series(sources, nested=nested(column)))):
+        return sources, *form.modality(sources, origin)
+    return sources, ImageModality() if listed is None else VectorModality(listed[1]), []
+
+
+def _are_series(cells: Sequence[Any], *, nested: bool) -> bool:
+    """Whether lists of numbers are series: they hold lists themselves, or have many lengths."""
+    lengths = [len(cell) for cell in cells[:: spread(len(cells))] if isinstance(cell, list)]
+    return nested or (len(lengths) > 1 and 2 * max(map(lengths.count, lengths)) <= len(lengths))
 
 
 def spread(size: int) -> int:
@@ -105,7 +136,7 @@ def looked_for(paths: Paths, origin: str, *, hint: str = "") -> None:
 def _names(part: dict[str, Any]) -> Sequence[str]:
     if "id" in part:
         return Cells(text(part["id"]))
-    return Cells(part["item"]) if is_text(part["item"]) else ()
+    return Cells(part["item"]) if "item" in part and is_text(part["item"]) else ()
 
 
 def _identities(part: dict[str, Any], columns: Columns) -> tuple[Labels | None, Labels | None, list[str]]:
@@ -135,9 +166,9 @@ def _pointed(part: dict[str, Any]) -> tuple[Labels, list[str]]:
 
     An identity is called after its first item. Items that point at the same missing id are the same too.
     """
-    if "id" not in part and not is_text(part["item"]):
+    if "id" not in part and not ("item" in part and is_text(part["item"])):
         raise DataError("A column that points at duplicates needs a column of ids to point at; name it: id='…'.")
-    ids = text(part.get("id", part["item"]))
+    ids = text(part["id"] if "id" in part else part["item"])
     target = places(part["duplicate_of"], ids)
     named = labels(part["duplicate_of"])
     n = len(target)

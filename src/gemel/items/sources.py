@@ -100,7 +100,7 @@ class Blobs(Cells):
         super().__init__(array)
         self.root = os.fspath(root)
 
-    def one(self, i: int) -> bytes | str | None:
+    def one(self, i: int) -> Any:
         cell = super().one(i)
         if not isinstance(cell, dict):
             return cell

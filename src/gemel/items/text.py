@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 
 from gemel.errors import ModelError, RecipeError, UnreadableItem, require
+from gemel.items.lengths import alike
 from gemel.items.modality import Prepared, Raw, Raws
 
 if TYPE_CHECKING:
@@ -91,13 +92,7 @@ class TextModality:
     def together(self, raws: Sequence[Raw]) -> list[Int[np.ndarray, " _"]]:
         """Which texts to prepare together, so that little is padding: alike in length, and not too many."""
         pieces = np.array([len(one.ids) for one in self._engine().encode_batch_fast([_text(raw) for raw in raws])])
-        order = np.argsort(pieces, kind="stable")
-        groups, start = [], 0
-        for end in range(1, len(order) + 1):
-            if end == len(order) or (end + 1 - start) * pieces[order[end]] > BUDGET:
-                groups.append(order[start:end])
-                start = end
-        return groups
+        return alike(pieces, BUDGET)
 
     def cut(self, raws: Raws) -> int:
         """How many of these texts are longer than what is read of them."""

@@ -29,6 +29,12 @@ ENDINGS = frozenset(
 TEXTS = frozenset({".txt", ".text", ".md"})
 """Endings of files that hold a text."""
 
+SERIES = frozenset({".csv", ".tsv", ".txt", ".dat", ".asc", ".npy"})
+"""Endings of files that may hold a series; whether they do is found by looking."""
+
+KINDS = ("image", "text", "series", "vector")
+"""What items may be, where it is said and not guessed."""
+
 COLUMNS = {
     "item": "item image path file filename file_name filepath file_path image_path image_file img photo picture "
     "embedding embeddings vector vectors features text sentence question body content description",

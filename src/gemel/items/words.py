@@ -10,8 +10,10 @@ def many(count: int, what: str) -> str:
 
     >>> many(2000, "identity")
     '2,000 identities'
+    >>> many(2, "series"), many(2, "class")
+    ('2 series', '2 classes')
     """
-    plural = what[:-1] + "ies" if what.endswith("y") else what + "s"
+    plural = what[:-1] + "ies" if what.endswith("y") else what + "es" if what.endswith("ss") else what.rstrip("s") + "s"
     return f"{count:,} {what if count == 1 else plural}"
 
 

@@ -1,0 +1,40 @@
+"""What the files of a list hold, by their endings and, where these do not say it, by looking into a few."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from gemel.items.image import ImageModality
+from gemel.items.modality import Modality
+from gemel.items.series_form import Form, are_series
+from gemel.items.sources import Paths, TextFiles
+from gemel.items.text import TextModality
+from gemel.items.vocabulary import SERIES, TEXTS
+
+
+def of_files(
+    paths: Paths, *, told: Modality | None, kind: str | None, form: Form, origin: str
+) -> tuple[Sequence[Any], Modality, list[str]]:
+    """Sources, how they are decoded, and what was guessed.
+
+    Args:
+        told: the modality, where it was given.
+        kind: what items are, where that was said.
+        form: how series stand in their files.
+    """
+    if isinstance(told, TextModality):
+        return TextFiles(paths.root, paths.relative), told, []
+    if told is not None:
+        return paths, told, []
+    if kind == "series" or (kind is None and _mostly(paths, SERIES) and are_series(paths)):
+        return paths, *form.modality(paths, origin)
+    if kind is None and _mostly(paths, TEXTS):
+        return TextFiles(paths.root, paths.relative), TextModality(), []
+    return paths, ImageModality(), []
+
+
+def _mostly(paths: Paths, endings: frozenset[str]) -> bool:
+    some = [path for path in paths[:: max(1, len(paths) // 20)] if path]
+    return 2 * sum(Path(path).suffix.lower() in endings for path in some) > len(some)
