@@ -162,3 +162,29 @@ def test_a_folder_of_texts_per_identity(tmp_path: Path) -> None:
     (tmp_path / "empty" / "x" / "a.pdf").touch()
     with pytest.raises(DataError, match="no image, text or series stands at"):
         read(tmp_path / "empty")
+
+
+def test_rows_keep_their_places_where_all_columns_of_a_text_are_empty() -> None:
+    table = {"id": ["1", "2", "3"], "title": ["red", "", "blue"], "body": ["  old  bike", None, ""], "y": list("aab")}
+    found = read(table, text="title,body", identity="y")
+    assert said(found.load(0)) == "[title] red [body] old  bike"
+    assert said(found.load(2)) == "[title] blue"
+    with pytest.raises(UnreadableItem, match="empty"):
+        found.load(1)
+    pairs = read(table, text="title,body", pairs={"a": ["1", "3"], "b": ["3", "1"], "same": [1, 0]})
+    assert said(pairs.load(0)) == "[title] red [body] old  bike"
+
+
+def test_long_names_and_large_strings_are_texts() -> None:
+    russian = ["Очень длинное предложение, которое не помещается в имя файла. " * 3, "Другое предложение о том же."]
+    assert isinstance(read(russian).modality, TextModality)
+    pandas = pytest.importorskip("pandas")
+    frame = pandas.DataFrame({"title": ["red", "blue"], "body": ["old bike", "new car"]})
+    assert said(read(frame, text="title,body").load(1)) == "[title] blue [body] new car"
+
+
+@pytest.mark.parametrize("text", ["東京 大学", "\u200b", "\x01"])
+def test_what_the_vocabulary_cannot_read_is_named(fitted: TextModality, text: str) -> None:
+    with pytest.raises(UnreadableItem, match="nothing that the vocabulary knows"):
+        fitted.load(text)
+    assert said(fitted.load(text + " a plane")) == text.strip() + " a plane"

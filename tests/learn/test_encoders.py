@@ -14,6 +14,7 @@ from gemel import distances
 from gemel.errors import RecipeError
 from gemel.items.image import ImageModality
 from gemel.items.modality import Modality
+from gemel.items.series import SeriesModality
 from gemel.items.vector import VectorModality
 from gemel.learn.distances import distance
 from gemel.learn.encoders import Encoder, Head, build
@@ -32,12 +33,19 @@ FAMILIES: dict[str, dict[str, Any]] = {
     "siglip": {"model_type": "siglip_vision_model", "intermediate_size": 32, **SMALL},
 }
 IMAGES = ImageModality(height=32, width=32)
-CHOSEN = Recipe(width=8, depth=3, dim=6, norm="batch", distance="cosine")
+TRACES = SeriesModality(channels=2, steps=("velocity",))
+CHOSEN = Recipe(width=8, depth=3, dim=6, norm="batch", distance="cosine", pooling="mean")
 SCRATCH: dict[str, tuple[Recipe, Modality]] = {
     "conv": (CHOSEN.but(encoder="conv"), ImageModality(height=29, width=40, channels=1)),
     "conv-group": (CHOSEN.but(encoder="conv", norm="group"), IMAGES),
     "residual": (CHOSEN.but(encoder="residual"), IMAGES),
     "residual-group": (CHOSEN.but(encoder="residual", norm="group"), ImageModality(height=17, width=5)),
+    "delay": (CHOSEN.but(encoder="delay"), TRACES),
+    "delay-group": (CHOSEN.but(encoder="delay", norm="group", pooling="attention"), TRACES),
+    "wave": (CHOSEN.but(encoder="residual"), TRACES),
+    "wave-group": (CHOSEN.but(encoder="residual", norm="group", pooling="max"), TRACES),
+    "strokes": (CHOSEN.but(encoder="recurrent", cell="lstm", depth=2), TRACES),
+    "strokes-gru": (CHOSEN.but(encoder="recurrent", cell="gru", depth=1, pooling="last"), TRACES),
     "dense": (CHOSEN.but(encoder="dense"), VectorModality(dim=9)),
     "dense-group": (CHOSEN.but(encoder="dense", norm="group"), VectorModality(dim=9)),
 }
@@ -68,7 +76,8 @@ class TestEveryEncoder:
     def test_takes_what_its_modality_prepares(self, name: str) -> None:
         encoder = made(name)
         modality = SCRATCH[name][1] if name in SCRATCH else IMAGES
-        prepared = modality.prepare([np.zeros(modality.shape, modality.dtype)] * 2).arrays
+        shape = getattr(modality, "shape", (29, 2))
+        prepared = modality.prepare([np.zeros(shape, getattr(modality, "dtype", np.float32))] * 2).arrays
         assert encoder.inputs == tuple(prepared)
         assert {n: x.shape for n, x in encoder.example(2).items()} == {n: x.shape for n, x in prepared.items()}
 
@@ -205,7 +214,7 @@ def test_a_frozen_backbone_stays_as_in_use_until_it_thaws() -> None:
 @pytest.mark.parametrize(
     ("choices", "modality", "words"),
     [
-        ({"encoder": "vgg"}, IMAGES, "choose conv, residual, dense, recurrent, transformer, pretrained"),
+        ({"encoder": "vgg"}, IMAGES, "choose conv, residual, delay, dense, recurrent, transformer, pretrained"),
         ({"encoder": "conv"}, VectorModality(dim=3), "encoders for them: dense"),
         ({"encoder": "dense"}, IMAGES, "encoders for them: conv, residual, pretrained"),
         ({"encoder": "conv", "tune": "frozen"}, IMAGES, "needs a pretrained encoder"),

@@ -14,6 +14,7 @@ from gemel.siamese import Siamese, Trained, folder
 from gemel.siamese.grades import Grades
 from gemel.siamese.manifest import DECISION, ENCODER, FILES, FORMAT, MANIFEST, WEIGHTS, Part
 from gemel.siamese.pairhead import PairHead
+from gemel.siamese.prefix import Prefixed
 
 
 @pytest.fixture
@@ -27,7 +28,7 @@ def saved(calibrated: Siamese, tmp_path: Path) -> Path:
 def full(calibrated: Siamese, saved: Path) -> Path:
     """A model that holds every file there may be."""
     head = PairHead(bytes(range(256)), calibrated.metric)
-    return Siamese.load(saved).but(head=head, prefixed=(calibrated.decision,)).save(saved)
+    return Siamese.load(saved).but(head=head, prefixed=(Prefixed(8, calibrated.decision),)).save(saved)
 
 
 def test_a_round_trip_changes_no_embedding_and_no_verdict(

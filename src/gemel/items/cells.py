@@ -160,12 +160,13 @@ def _matrix(column: Any, dim: int) -> Float[np.ndarray, "n d"]:
 def joined(columns: dict[str, Any]) -> Any:
     """Several columns as one text a row, each behind its name: "[title] Lamp [price] 12"; empty cells are left out."""
     pa, pc = arrow(), arrow("pyarrow.compute")
-    parts = []
+    kind, parts = pa.large_string(), []
     for name, values in columns.items():
-        cells = text(values)
-        cells = pc.if_else(pc.equal(pc.utf8_trim_whitespace(cells), ""), None, cells)
-        parts.append(pc.binary_join_element_wise(pa.scalar(f"[{name}]"), cells, " "))
-    return pc.binary_join_element_wise(*parts, " ", null_handling="skip")
+        cells = pc.utf8_trim_whitespace(text(values).cast(kind))
+        marked = pc.binary_join_element_wise(pa.scalar(f"[{name}]", kind), cells, pa.scalar("", kind), pa.scalar(" ", kind))
+        parts.append(pc.fill_null(pc.if_else(pc.equal(cells, ""), None, marked), ""))
+    whole = pc.utf8_trim_whitespace(pc.binary_join_element_wise(*parts, pa.scalar("", kind)))
+    return pc.if_else(pc.equal(whole, ""), None, whole)
 
 
 def yes_or_no(column: Any, *, called: str) -> Bool[np.ndarray, " n"]:

@@ -77,7 +77,7 @@ def are_texts(some: Sequence[str | None], root: str | Path) -> bool:
     files = sum(Path(word).suffix.lower() in (*ENDINGS, ".npy") for word in there if len(word) < 4096)
     if not there or 2 * files >= len(there) or 2 * sum(" " in word.strip() for word in there) < len(there):
         return False
-    return not any(len(word) < 256 and (Path(root) / word).exists() for word in there[:20])
+    return not any(len(os.fsencode(word)) < 256 and (Path(root) / word).exists() for word in there[:20])
 
 
 class Cells(Lazy):

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 UNREAD = "[UNK]"
 PAD = "[PAD]"
+CHARACTERS = 20
+"""Characters for each piece that is read, in which one that is known is looked for."""
 BUDGET = 512
 """Pieces of texts, padding included, that are prepared together: enough to fill a core, and few to wait for."""
 
@@ -55,7 +57,8 @@ class TextModality:
         Bytes that are no UTF-8 become the replacement character; spaces at the ends are dropped.
 
         Raises:
-            UnreadableItem: no text, an empty one, or a file that cannot be read.
+            UnreadableItem: no text, an empty one, one in letters that the vocabulary does not have, or a file that
+                cannot be read.
         """
         if isinstance(source, Path):
             try:
@@ -71,6 +74,8 @@ class TextModality:
         text = unicodedata.normalize("NFC", source.encode("utf-8", "replace").decode("utf-8")).strip()
         if not text:
             raise UnreadableItem("text", "is empty")
+        if self.tokenizer and not self._knows(text[: CHARACTERS * self.length]):
+            raise UnreadableItem("text", "holds nothing that the vocabulary knows")
         return np.frombuffer(text.encode("utf-8"), np.uint8)
 
     def fit(self, raws: Raws) -> TextModality:
@@ -123,6 +128,12 @@ class TextModality:
     def config(self) -> dict[str, Any]:
         """Plain JSON values; `modality_from` undoes it."""
         return {"name": self.name, **asdict(self)}
+
+    def _knows(self, text: str) -> bool:
+        """Whether any piece of a text is in the vocabulary."""
+        engine = self._engine()
+        unread = {engine.token_to_id(word) for word in (UNREAD, "<unk>")}
+        return any(piece not in unread for piece in engine.encode(text, add_special_tokens=False).ids)
 
     def _engine(self) -> Any:
         if not self.tokenizer:

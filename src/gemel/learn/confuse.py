@@ -13,7 +13,6 @@ import numpy as np
 
 from gemel import distances
 from gemel.items import UNKNOWN
-from gemel.items.components import components
 from gemel.learn.confusion import centroids, confusion
 from gemel.learn.doubt import Doubt
 from gemel.learn.held_out import metric_of
@@ -76,7 +75,7 @@ def mined(learner: Learner, each: int) -> Int[np.ndarray, "n k"]:
     data = learner.steps.data
     vectors = embedded(learner, data, np.arange(len(data))).numpy()
     doubt = Doubt(skip=learner.recipe.skip, max_share=SHARE, within=0.0)
-    chains = components(len(data), data.a, data.b)
+    chains = data.chains
     metric = distances.distance(metric_of(learner.recipe))
     found = hard_negatives(vectors, chains, each, metric, anchors=np.unique(data.a), doubt=doubt)
     table = np.full((len(data), each), UNKNOWN)

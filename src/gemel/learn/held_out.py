@@ -94,7 +94,7 @@ def held_out_of(stop: Collection, data: TrainingSet, recipe: Recipe) -> HeldOut 
         kept = some_of_each(same, **how)
         a, b, same = a[kept], b[kept], same[kept]
     elif len(a):  # only same pairs were given: items that hang together by none of them count as different
-        a, b, same = pairs_of(units(stop), **how)
+        a, b, same = pairs_of(units(stop, content=data.content), **how)
     else:
         a, b, same = pairs_of(data.identity, impostor_of=data.impostor_of, **how)
     if not same.any() or same.all():

@@ -166,6 +166,7 @@ def outset(
     train = replace(train, modality=modality)
     torch.manual_seed(recipe.seed)
     encoder = encoder_of(recipe, modality, start)
+    _refuse_what_stands_still(encoder, recipe)
     recipe = recipe.but(dim=encoder.dim)
     _refuse_batch_norm(encoder, recipe, device, processes)
     if asked.loss is None:
@@ -272,6 +273,15 @@ def _refuse_what_cannot_run(recipe: Recipe, device: str, processes: Processes) -
         raise RecipeError("minutes = … is measured by each process for itself; with several, give steps or epochs.")
     if processes.several and recipe.tune == "warmup":
         raise RecipeError("tune = 'warmup' thaws weights half-way, which several processes cannot; use full or frozen.")
+
+
+def _refuse_what_stands_still(encoder: Encoder, recipe: Recipe) -> None:
+    """Refuse an encoder of which nothing learns: a frozen one without a layer of its own."""
+    if not any(parameter.requires_grad for parameter in encoder.parameters()):
+        raise RecipeError(
+            f"tune = {recipe.tune!r} leaves nothing to learn, for embeddings are those of the pretrained encoder as "
+            f"they are. Choose another dim than its {encoder.dim}, so that a layer follows it, or tune = 'full'."
+        )
 
 
 def _refuse_batch_norm(encoder: Encoder, recipe: Recipe, device: str, processes: Processes) -> None:

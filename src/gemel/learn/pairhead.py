@@ -17,7 +17,6 @@ from torch.nn.functional import binary_cross_entropy_with_logits, softplus
 from gemel import distances
 from gemel.errors import NotEnoughData
 from gemel.items import UNKNOWN
-from gemel.items.components import components
 from gemel.learn.distances import distance as kernel
 from gemel.learn.doubt import Doubt
 from gemel.learn.export import as_onnx
@@ -100,7 +99,7 @@ def _pairs_of(learner: Learner, vectors: Float[np.ndarray, "n d"]) -> _Pairs:
         return _Pairs(data.a, data.b, data.value.astype(np.float32))
     unit = data.identity
     if len(data.value):
-        unit = components(len(data), data.a, data.b)
+        unit = data.chains
         a, b = data.a, data.b
     else:
         a, b, same = pairs_of(unit, impostor_of=data.impostor_of, limit=MOST, seed=seed)

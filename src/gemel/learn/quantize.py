@@ -23,7 +23,7 @@ KINDS = ["MatMul", "Gemm", "LSTM", "Gather"]
 
 
 def quantized(twin: Siamese) -> Siamese:
-    """The same twin with an encoder in int8; without a decision, for its distances are others: calibrate it.
+    """The same twin with an encoder in int8, and with its pair head; without a decision, for distances are others.
 
     Weights take seven bits, so that processors without instructions for int8 do not overflow and agree with the rest.
 
@@ -44,8 +44,8 @@ def quantized(twin: Siamese) -> Siamese:
             "for transformers and LSTMs."
         )
     encoder = twin.encoder.but(model=content)
-    method = replace(twin.method, precision="int8", head="")
-    return twin.but(encoder=encoder, method=method, head=None, decision=None, grades=None, prefixed=())
+    method = replace(twin.method, precision="int8")
+    return twin.but(encoder=encoder, method=method, decision=None, grades=None, prefixed=())
 
 
 def _rounded(content: bytes) -> bytes:

@@ -56,7 +56,9 @@ def _with_weights(recipe: Recipe, modality: Modality, start: Siamese | None) -> 
 def modality_of(modality: Modality, recipe: Recipe, start: Siamese | None) -> Modality:
     """How items are prepared: as the recipe says, or as a pretrained encoder wants them."""
     name = recipe.encoder or ""
-    if start is not None and (start.origin.backbone or isinstance(modality, TextModality)):
+    if start is not None and isinstance(start.modality, TextModality):
+        return _read_alike(start.modality, recipe, start)
+    if start is not None and start.origin.backbone:
         return start.modality
     if name.startswith("pretrained:"):
         name = name.removeprefix("pretrained:")
@@ -73,6 +75,16 @@ def modality_of(modality: Modality, recipe: Recipe, start: Siamese | None) -> Mo
     by_hand = modality if start is None or not isinstance(start.modality, ImageModality) else start.modality
     made = ImageModality(height=recipe.size, width=recipe.size, channels=3 if recipe.color else 1, resize=recipe.aspect)
     return made if by_hand == ImageModality() or _differs(by_hand, recipe) else by_hand
+
+
+def _read_alike(modality: TextModality, recipe: Recipe, start: Siamese) -> TextModality:
+    """As the twin to start from reads texts, but as far as the recipe says."""
+    if recipe.vocabulary not in (None, modality.vocabulary, start.recipe.get("vocabulary")):
+        raise RecipeError(f"vocabulary = {recipe.vocabulary} cannot be: the twin to start from brings its own.")
+    length = recipe.length or modality.length
+    if start.origin.backbone:
+        encoders.refuse_longer(length, start.origin.backbone)
+    return replace(modality, length=length)
 
 
 def _differs(modality: ImageModality, recipe: Recipe) -> bool:

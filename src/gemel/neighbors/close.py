@@ -31,11 +31,13 @@ class ClosePairs:
     Attributes:
         a, b: positions of the two rows, a < b.
         distance: how far apart they are, as `Distance.paired` says.
+        looked_at: how many pairs these were found among.
     """
 
     a: Int[np.ndarray, " m"]
     b: Int[np.ndarray, " m"]
     distance: Float[np.ndarray, " m"]
+    looked_at: int
 
     def __len__(self) -> int:
         return len(self.a)
@@ -78,7 +80,7 @@ def close_pairs(
             progress(min(top + TILE, len(vectors)), len(vectors))
     a, b, exact = (np.concatenate(column) for column in zip(*found, strict=True))
     order = np.lexsort((b, a, exact))
-    return ClosePairs(a[order], b[order], exact[order])
+    return ClosePairs(a[order], b[order], exact[order], len(vectors) * (len(vectors) - 1) // 2)
 
 
 def _tile(

@@ -63,4 +63,4 @@ def close_in_stages(
     far = paired_at(vectors, vectors, a, b, second)
     near = np.flatnonzero(far <= limit)
     order = near[np.lexsort((b[near], a[near], far[near]))]
-    return ClosePairs(a[order], b[order], far[order])
+    return ClosePairs(a[order], b[order], far[order], len(a))

@@ -53,7 +53,7 @@ def choose(recipe: Recipe, facts: Facts) -> Recipe:
     defaults: dict[str, Any] = {
         "loss": loss,
         "distance": distance,
-        **_network(facts.modality, kind="pretrained" if pretrained else recipe.encoder),
+        **_network(facts.modality, kind="pretrained" if pretrained else recipe.encoder, tune=recipe.tune),
         **({} if facts.modality == "text" else _shape(recipe, facts)),
         "identities": min(128 if loss in PROXIES else 64, max(2, facts.identities + facts.singletons)),
         "items": 2 if loss in PROXIES else max(2, min(4, facts.median_items)),
@@ -67,12 +67,14 @@ def choose(recipe: Recipe, facts: Facts) -> Recipe:
     return recipe.but(**open_fields)
 
 
-def _network(modality: str, *, kind: str | None) -> dict[str, Any]:
+def _network(modality: str, *, kind: str | None, tune: str) -> dict[str, Any]:
     """Kind and size of the encoder; what comes trained has its own dimensions."""
     if modality == "text":
         sized = {"width": 128, "depth": 1, "dim": 256, "length": 128, "vocabulary": 8000}
         cell = {"encoder": "recurrent", "cell": "lstm"} if kind in (None, "recurrent") else {}
-        return {"pooling": "mean", **cell, **({} if kind == "pretrained" else sized)}
+        if kind == "pretrained":  # a frozen one needs a layer that learns
+            return {"pooling": "mean", **({"dim": 256} if tune in ("frozen", "warmup") else {})}
+        return {"pooling": "mean", **cell, **sized}
     vector = modality == "vector"
     return {"encoder": "dense" if vector else "conv", "width": 256 if vector else 64, "depth": 2 if vector else 4} | {
         "dim": 256

@@ -14,8 +14,9 @@ from gemel.items.collection import Collection
 from gemel.items.words import first, many
 from gemel.siamese.decision import Decision, fit_decision
 from gemel.siamese.embedding import Embeddings, Progress
-from gemel.siamese.grades import fit_grades
+from gemel.siamese.grades import Grades, fit_grades
 from gemel.siamese.known import has_scores, known_pairs, scored_pairs
+from gemel.siamese.prefix import Prefixed
 from gemel.siamese.seen import Seen
 
 if TYPE_CHECKING:
@@ -47,16 +48,18 @@ def calibrated(
         )
     if cut is not None:
         _refuse_cut(data, cut)
-    grades = None
-    if has_scores(data):
-        scored = scored_pairs(data, found)
-        grades = fit_grades(scored.distances(found.vectors, twin.metric), scored.score, method=twin.method, cut=cut)
-    seen = Seen.of(trained=twin.seen.trained, calibrated=found.content)
-    if grades is not None and cut is None:
-        return twin.but(decision=None, grades=grades, prefixed=(), seen=seen)
-    pairs = known_pairs(data, found, limit=limit, seed=seed, cut=cut)
+    scored = scored_pairs(data, found) if has_scores(data) else None
+    pairs = None if scored is not None and cut is None else known_pairs(data, found, limit=limit, seed=seed, cut=cut)
 
-    def fitted(one: Siamese) -> Decision:
+    def graded(one: Siamese) -> Grades | None:
+        if scored is None:
+            return None
+        far = scored.distances(found.vectors[:, : one.method.dim], one.metric)
+        return fit_grades(far, scored.score, method=one.method, cut=cut)
+
+    def decided(one: Siamese) -> Decision | None:
+        if pairs is None:
+            return None
         return fit_decision(
             pairs.distances(found.vectors[:, : one.method.dim], one.metric),
             pairs.same,
@@ -68,8 +71,10 @@ def calibrated(
             assumed=pairs.assumed,
         )
 
-    prefixed = tuple(fitted(twin.prefix(length)) for length in twin.prefixes)
-    return twin.but(decision=fitted(twin), grades=grades, prefixed=prefixed, seen=seen)
+    shorter = [twin.prefix(length) for length in twin.prefixes]
+    prefixed = tuple(Prefixed(one.method.dim, decided(one), graded(one)) for one in shorter)
+    seen = Seen.of(trained=twin.seen.trained, calibrated=found.content)
+    return twin.but(decision=decided(twin), grades=graded(twin), prefixed=prefixed, seen=seen)
 
 
 def _refuse_cut(data: Collection, cut: float) -> None:

@@ -102,7 +102,7 @@ class Duplicates:
                 "be so sure. State a higher prior, or calibrate on more pairs."
             )
         return (
-            f"Of {self.compared:,} pairs looked at, about {self.by_chance:,.0f} different ones come this close at the "
+            f"Of {self.compared:,} pairs looked at, up to {self.by_chance:,.0f} different ones come this close at the "
             f"false match rate of the calibration, {self.point.fmr:.2g} ({fmr.low:.2g} to {fmr.high:.2g})."
         )
 
@@ -158,7 +158,7 @@ def duplicates(
         cluster=_clusters(len(data), found.index[a], found.index[b]),
         bad=found.bad,
         point=point,
-        compared=len(first) * (len(first) - 1) // 2,
+        compared=close.looked_at,
     )
 
 

@@ -10,6 +10,7 @@ from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from numbers import Real
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -67,10 +68,12 @@ def is_one(items: Any, modality: Modality) -> bool:
     """Whether this is one item: a path, bytes, an image, an array of one item; not a list or a stack of them."""
     if isinstance(items, Collection):
         return False
+    if modality.name == "text":
+        return isinstance(items, str | bytes | Path) or not hasattr(items, "__len__")
     if isinstance(items, np.ndarray):
-        return items.ndim <= (1 if modality.name == "vector" else 3)
+        return items.ndim <= {"vector": 1, "series": 2}.get(modality.name, 3)
     if isinstance(items, list | tuple):
-        return modality.name == "vector" and len(items) > 0 and all(isinstance(x, Real) for x in items)
+        return modality.name in ("vector", "series") and len(items) > 0 and all(isinstance(x, Real) for x in items)
     return True
 
 
@@ -87,6 +90,8 @@ def collected(items: Any, modality: Modality) -> Collection:
         return items.with_(modality=modality)
     if is_one(items, modality):
         return _plain([items], modality)
+    if hasattr(items, "to_pylist") or hasattr(items, "to_list"):  # a column of Arrow or pandas
+        items = items.to_pylist() if hasattr(items, "to_pylist") else items.to_list()
     if isinstance(items, Sequence | np.ndarray):
         return _plain(items, modality)
     raise DataError(f"Expected an item, a list of items or a Collection to embed; a {type(items).__name__} came.")

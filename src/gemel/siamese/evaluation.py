@@ -5,6 +5,7 @@ What training or calibration has seen is counted and said, not hidden. Prints no
 
 from __future__ import annotations
 
+import sys
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -149,7 +150,10 @@ def evaluate(
     trained, calibrated = twin.seen.in_training(found.content), twin.seen.in_calibration(found.content)
     if twin.head is not None and retrieval is not None:
         neighbours.notes.append(f"Neighbours are those by {twin.method.distance} distance, without the pair head.")
-    given = pairs.source == "pairs" and not pairs.assumed
+    every = None
+    if pairs.source == "pairs" and not pairs.assumed:  # what depends on how many are the same takes all of them
+        whole = known_pairs(data, found, limit=sys.maxsize, seed=seed, cut=cut)
+        every = whole.distances(found.vectors, twin.metric), whole.same
     notes = [
         ASSUMED if pairs.assumed else "",
         *seen_before(twin, data, found),
@@ -163,8 +167,8 @@ def evaluate(
         verification=verification_of(distance, pairs.same, pairs.identity_a, pairs.identity_b),
         cllr=None if decision is None else cllr(decision.evidence.at(distance.astype(np.float64)), pairs.same),
         costs=() if decision is None else _measured(decision, distance, pairs),
-        average_precision=average_precision(distance, pairs.same) if given else None,
-        f1=f1(distance, pairs.same, decision.threshold()) if given and decision is not None else None,
+        average_precision=None if every is None else average_precision(*every),
+        f1=None if every is None or decision is None else f1(*every, decision.threshold()),
         retrieval=retrieval,
         few_shot=shots,
         trained_on=int(trained.sum()),

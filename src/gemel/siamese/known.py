@@ -64,9 +64,10 @@ def known_pairs(
     """The pairs of a collection whose items could both be embedded.
 
     Explicit pairs (or triplets) come first, where there are any: a score counts as the same from `cut` on, and a
-    pair rests on the chains of same pairs that its items belong to. Where only same pairs were given, random pairs of
-    items that no chain connects are assumed to be different. Otherwise identities give every same pair and
-    every different one. More than `limit` of a kind are sampled. An item and its exact copy are never a pair.
+    pair rests on the chains of same pairs and of exact copies that its items belong to. Where only same pairs were
+    given, random pairs of items that no chain connects are assumed to be different. Otherwise identities give every
+    same pair and every different one. More than `limit` of a kind are sampled. An item and its exact copy are never a
+    pair.
 
     Raises:
         NotEnoughData: neither pairs nor identities are known, or scores without a cut.
@@ -74,7 +75,7 @@ def known_pairs(
     items = data.take(found.index)
     pairs = explicit(items)
     if pairs is not None:
-        a, b, same, unit = pairs.a, pairs.b, _answers(pairs, cut, data.origin), units(items)
+        a, b, same, unit = pairs.a, pairs.b, _answers(pairs, cut, data.origin), units(items, content=found.content)
         assumed = bool(same.all()) and cut is None
         if assumed:
             random = _random(unit, limit=limit, seed=seed)
@@ -123,7 +124,7 @@ def scored_pairs(data: Collection, found: Embeddings) -> Scored:
     items = data.take(found.index)
     assert items.pairs is not None
     assert items.pairs.score is not None
-    unit = units(items)
+    unit = units(items, content=found.content)
     pairs = items.pairs
     return Scored(pairs.a, pairs.b, items.pairs.score, unit[pairs.a], unit[pairs.b])
 

@@ -26,7 +26,7 @@ def stored(twin: Siamese) -> tuple[Manifest, dict[str, Part]]:
     if twin.decision is not None:
         parts[DECISION] = _json(twin.decision.json())
     if twin.prefixed:
-        parts[PREFIXES] = _json([decision.json() for decision in twin.prefixed])
+        parts[PREFIXES] = _json([each.json() for each in twin.prefixed])
     if twin.grades is not None:
         parts[GRADES] = _json(twin.grades.json())
     manifest = Manifest(

@@ -28,7 +28,7 @@ from gemel.siamese.manifest import DECISION, ENCODER, GRADES, HEAD, PREFIXES, SE
 from gemel.siamese.onnx import Encoder, OnnxEncoder, Verbatim
 from gemel.siamese.operating import Method
 from gemel.siamese.pairhead import PairHead
-from gemel.siamese.prefix import promised, shortened
+from gemel.siamese.prefix import Prefixed, promised, shortened
 from gemel.siamese.seen import Seen
 from gemel.siamese.trained import Trained
 from gemel.siamese.verdict import Verdict, applicable, judged
@@ -50,7 +50,7 @@ class Siamese:
         head: looks at two embeddings once more; None: their distance decides.
         decision: distance → probability; None until calibrated.
         grades: distance → score; None unless calibrated on scores.
-        prefixed: the decisions of `prefix`, one for each length.
+        prefixed: what was calibrated for `prefix`, one for each length.
         origin: where it comes from, for people.
         seen: what training and calibration saw.
         kept: what training goes on from (safetensors); None when there is nothing.
@@ -62,7 +62,7 @@ class Siamese:
     head: PairHead | None = None
     decision: Decision | None = None
     grades: Grades | None = None
-    prefixed: tuple[Decision, ...] = ()
+    prefixed: tuple[Prefixed, ...] = ()
     origin: Origin = field(default_factory=Origin)
     seen: Seen = field(default_factory=Seen)
     kept: Part | None = None
@@ -106,7 +106,7 @@ class Siamese:
             head=head,
             decision=None if decision is None else Decision.from_json(json.loads(decision.read())),
             grades=None if grades is None else Grades.from_json(json.loads(grades.read())),
-            prefixed=() if prefixed is None else tuple(map(Decision.from_json, json.loads(prefixed.read()))),
+            prefixed=() if prefixed is None else tuple(map(Prefixed.from_json, json.loads(prefixed.read()))),
             origin=manifest.origin,
             seen=Seen(parts.get(SEEN)),
             kept=parts.get(WEIGHTS),

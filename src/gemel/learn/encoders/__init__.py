@@ -12,19 +12,22 @@ from gemel.items.image import ImageModality
 from gemel.items.modality import Modality
 from gemel.items.text import TextModality
 from gemel.learn.encoders.conv import conv
+from gemel.learn.encoders.delay import Delay
 from gemel.learn.encoders.dense import dense
 from gemel.learn.encoders.encoder import Backbone, Encoder, Head
-from gemel.learn.encoders.recurrent import Recurrent
+from gemel.learn.encoders.recurrent import Recurrent, RecurrentSeries
 from gemel.learn.encoders.residual import residual
+from gemel.learn.encoders.wave import Wave
 from gemel.recipe import Recipe
 
-__all__ = ["Backbone", "Encoder", "Head", "build", "pretrained_modality", "pretrained_text"]
+__all__ = ["Backbone", "Encoder", "Head", "build", "pretrained_modality", "pretrained_text", "refuse_longer"]
 
 FITS = {
     "conv": ("image",),
-    "residual": ("image",),
+    "residual": ("image", "series"),
+    "delay": ("series",),
     "dense": ("vector",),
-    "recurrent": ("text",),
+    "recurrent": ("text", "series"),
     "transformer": ("text",),
     "pretrained": ("image", "text"),
 }
@@ -32,7 +35,7 @@ FITS = {
 
 
 def build(recipe: Recipe, modality: Modality, *, pretrained_config: dict[str, Any] | None = None) -> Encoder:
-    """The encoder that a recipe describes, for items of a modality; weights are drawn from PyTorch's global seed.
+    """The encoder that a recipe describes, ready to learn; weights are drawn from PyTorch's global seed.
 
     Args:
         recipe: a chosen one: encoder, width, depth, dim, norm and distance are not None.
@@ -48,13 +51,16 @@ def build(recipe: Recipe, modality: Modality, *, pretrained_config: dict[str, An
     plain = own and recipe.dim in (None, backbone.features)
     dim = backbone.features if plain else _given(recipe, "dim")
     weighted = recipe.distance == "learned"
-    return Encoder(backbone, Head(backbone.features, dim, dropout=recipe.dropout, weighted=weighted, plain=plain))
+    head = Head(backbone.features, dim, dropout=recipe.dropout, weighted=weighted, plain=plain)
+    return Encoder(backbone, head).train()  # what comes trained comes in evaluation mode, without dropout
 
 
 def _backbone(recipe: Recipe, modality: Any, pretrained_config: dict[str, Any] | None) -> Backbone:
     kind = _kind(recipe, modality)
     if modality.name == "text":
         return _of_texts(recipe, kind, modality, pretrained_config)
+    if modality.name == "series":
+        return _of_series(recipe, kind, modality)
     if kind == "pretrained":
         return _pretrained(recipe, modality, pretrained_config)
     size = {name: _given(recipe, name) for name in ("width", "depth", "norm")}
@@ -62,6 +68,13 @@ def _backbone(recipe: Recipe, modality: Any, pretrained_config: dict[str, Any] |
         return dense(modality.dim, **size)
     network = conv if kind == "conv" else residual
     return network(modality.channels, size=(modality.height, modality.width), **size)
+
+
+def _of_series(recipe: Recipe, kind: str, modality: Any) -> Backbone:
+    how: dict[str, Any] = {name: _given(recipe, name) for name in ("width", "depth", "pooling")}
+    if kind == "recurrent":
+        return RecurrentSeries(modality.width, cell=_given(recipe, "cell"), **how)
+    return (Delay if kind == "delay" else Wave)(modality.width, norm=_given(recipe, "norm"), **how)
 
 
 def _of_texts(recipe: Recipe, kind: str, modality: Any, pretrained_config: dict[str, Any] | None) -> Backbone:
@@ -93,6 +106,13 @@ def pretrained_text(name: str, *, length: int | None = None) -> TextModality:
     from gemel.learn.encoders import language  # transformers takes seconds to import
 
     return language.pretrained_text(name, length=length)
+
+
+def refuse_longer(length: int, config: dict[str, Any]) -> None:
+    """Refuse more pieces than a pretrained encoder reads; see `language.refuse_longer`."""
+    from gemel.learn.encoders import language  # transformers takes seconds to import
+
+    language.refuse_longer(length, config)
 
 
 def pretrained_modality(name: str) -> ImageModality:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from torch import Tensor, nn
-from transformers import AutoModel, AutoTokenizer, BertConfig
+from transformers import AutoConfig, AutoModel, AutoTokenizer, BertConfig
 
 from gemel.errors import RecipeError
 from gemel.items.text import TextModality
@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 TEXT = hub.Kind("text encoder", ("bert", "roberta", "xlm-roberta", "mpnet", "camembert"))
 LONGEST = 512
 """Pieces that are read where nobody says how many."""
+OFFSET = ("roberta", "xlm-roberta", "camembert", "mpnet")
+"""Families that count positions from behind the number of the padding."""
 
 
 class Language(TextBackbone):
@@ -52,12 +54,12 @@ class Language(TextBackbone):
 def transformer(
     pieces: int, *, width: int, depth: int, length: int, pooling: str = "mean", dropout: float = 0.1
 ) -> Language:
-    """A small BERT from scratch: `depth` layers of `width` numbers, a head for every 64 of them."""
+    """A small BERT from scratch: `depth` layers of `width` numbers, a head for every 64 of them or more."""
     config = BertConfig(
         vocab_size=pieces,
         hidden_size=width,
         num_hidden_layers=depth,
-        num_attention_heads=max(1, width // 64),
+        num_attention_heads=next(heads for heads in range(max(1, width // 64), 0, -1) if width % heads == 0),
         intermediate_size=4 * width,
         max_position_embeddings=max(length, 16),
         hidden_dropout_prob=dropout,
@@ -102,7 +104,20 @@ def pretrained_text(name: str, *, length: int | None = None) -> TextModality:
             raise RecipeError(f"{name!r} has no tokenizer that can be loaded: {str(error).splitlines()[0]}") from error
     if not getattr(tokenizer, "backend_tokenizer", None):
         raise RecipeError(f"{name!r} has no fast tokenizer (tokenizer.json), which is what gemel keeps and runs.")
-    return TextModality(length=length or _length(name, tokenizer), tokenizer=tokenizer.backend_tokenizer.to_str())
+    modality = TextModality(length=length or _length(name, tokenizer), tokenizer=tokenizer.backend_tokenizer.to_str())
+    refuse_longer(modality.length, AutoConfig.from_pretrained(name).to_dict())
+    return modality
+
+
+def refuse_longer(length: int, config: dict[str, Any]) -> None:
+    """Raises RecipeError for more pieces than a pretrained encoder has positions for."""
+    positions = config.get("max_position_embeddings")
+    if not isinstance(positions, int) or positions < 1:
+        return
+    if config.get("model_type") in OFFSET:  # positions are counted from behind the padding's number
+        positions -= int(config.get("pad_token_id") or 0) + 1
+    if length > positions:
+        raise RecipeError(f"length = {length} is more than the {positions} pieces that this encoder can read.")
 
 
 def _length(name: str, tokenizer: Any) -> int:

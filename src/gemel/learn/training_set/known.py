@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from gemel.items import UNKNOWN, Collection, Decoded, Modality, Pairs
+from gemel.items.components import components, dense
 from gemel.items.explicit import explicit
 from gemel.items.modality import Raws
 from gemel.items.units import claims
@@ -83,6 +84,15 @@ class TrainingSet:
     def unlabelled(self) -> Int[np.ndarray, " u"]:
         """The items that have no identity and imitate none."""
         return np.flatnonzero((self.identity == UNKNOWN) & (self.impostor_of == UNKNOWN))
+
+    @property
+    def chains(self) -> Int[np.ndarray, " n"]:
+        """What hangs together by explicit pairs, taken as same, and by equal content: 0 … k-1."""
+        content = np.unique(self.content, return_inverse=True)[1]
+        n = len(self)
+        hubs = n + content
+        a, b = np.concatenate([self.a, np.arange(n)]), np.concatenate([self.b, hubs])
+        return dense(components(n + int(content.max(initial=-1)) + 1, a, b)[:n])
 
     def prepared(self, rows: Int[np.ndarray, " b"], rng: np.random.Generator | None = None) -> dict[str, Tensor]:
         """Encoder inputs of the given items."""
