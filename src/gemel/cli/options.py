@@ -12,6 +12,7 @@ from typing import Annotated, Any, Literal, Optional
 
 import typer
 
+from gemel.items.vocabulary import KINDS
 from gemel.recipe import CHOICES, described
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object instead of words.")]
@@ -20,7 +21,7 @@ Data = Annotated[
     str,
     typer.Argument(
         help="A folder with a folder per identity; a table (CSV, TSV, Parquet, JSONL) of items, pairs or triplets; "
-        "an .npz file of vectors.",
+        "a file of series, a row each; an .npz file of vectors.",
         metavar="DATA",
     ),
 ]
@@ -30,12 +31,20 @@ Dim = Annotated[
 ]
 
 READING: dict[str, tuple[Any, Any, str]] = {
+    "kind": (Optional[Literal[KINDS]], None, f"What items are, where that is not found: {', '.join(KINDS)}."),
     "grouped": (bool, False, "The first level of the folder holds groups: GROUP/IDENTITY/FILE."),
     "impostors": (Optional[str], None, "Suffix of folders that hold forgeries of an identity, such as _forg."),
     "pairs": (Optional[str], None, "A table of pairs or triplets that name items of DATA by id or path."),
     "root": (Optional[str], None, "Folder that paths in tables are relative to; the table's own unless given."),
     "item": (Optional[str], None, "Column that holds the item: a picture's path, a text, or a vector."),
     "text": (Optional[str], None, "Column that holds the item's text, or several of them, such as title,body."),
+    "series": (Optional[str], None, "Column that holds the item's series: a file's path, or a list of numbers."),
+    "channels": (Optional[str], None, "Columns that make a series, by name or number from 1, such as x,y,pressure."),
+    "stamps": (Optional[str], None, "Column that says when a point of a series was taken."),
+    "rate": (Optional[float], None, "Points in one unit of time, to which series with time stamps are brought."),
+    "missing": (Optional[Literal["interpolate", "refuse"]], None, "Missing values: interpolate, or refuse the item."),
+    "window": (Optional[int], None, "Cut series into items of so many points; a recording becomes their group."),
+    "hop": (Optional[int], None, "Points from one window to the next; as many as a window has unless given."),
     "id": (Optional[str], None, "Column that holds the item's id."),
     "identity": (Optional[str], None, "Column that holds the identity."),
     "group": (Optional[str], None, "Column that holds the group."),
@@ -56,7 +65,11 @@ READING: dict[str, tuple[Any, Any, str]] = {
 """How DATA is read: name → type, default, help. Passed on to `gemel.read`, `allow_bad` excepted."""
 ALSO = {"item": "--image"}
 """A second name that a flag goes by."""
-LIMITS: dict[str, dict[str, Any]] = {"allow_bad": {"min": 0, "max": 1, "metavar": "<float>"}}
+LIMITS: dict[str, dict[str, Any]] = {
+    "allow_bad": {"min": 0, "max": 1, "metavar": "<float>"},
+    "kind": {"metavar": "<name>"},
+    "missing": {"metavar": "<name>"},
+}
 """What a flag's number may be."""
 RECIPE = "Recipe: where no default is shown, chosen from the data unless given"
 

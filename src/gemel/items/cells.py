@@ -163,7 +163,9 @@ def joined(columns: dict[str, Any]) -> Any:
     kind, parts = pa.large_string(), []
     for name, values in columns.items():
         cells = pc.utf8_trim_whitespace(text(values).cast(kind))
-        marked = pc.binary_join_element_wise(pa.scalar(f"[{name}]", kind), cells, pa.scalar("", kind), pa.scalar(" ", kind))
+        marked = pc.binary_join_element_wise(
+            pa.scalar(f"[{name}]", kind), cells, pa.scalar("", kind), pa.scalar(" ", kind)
+        )
         parts.append(pc.fill_null(pc.if_else(pc.equal(cells, ""), None, marked), ""))
     whole = pc.utf8_trim_whitespace(pc.binary_join_element_wise(*parts, pa.scalar("", kind)))
     return pc.if_else(pc.equal(whole, ""), None, whole)

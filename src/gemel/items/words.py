@@ -13,8 +13,16 @@ def many(count: int, what: str) -> str:
     >>> many(2, "series"), many(2, "class")
     ('2 series', '2 classes')
     """
-    plural = what[:-1] + "ies" if what.endswith("y") else what + "es" if what.endswith("ss") else what.rstrip("s") + "s"
-    return f"{count:,} {what if count == 1 else plural}"
+    return f"{count:,} {what if count == 1 else plural(what)}"
+
+
+def plural(what: str) -> str:
+    """Several of a noun.
+
+    >>> plural("series")
+    'series'
+    """
+    return what[:-1] + "ies" if what.endswith("y") else what + "es" if what.endswith("ss") else what.rstrip("s") + "s"
 
 
 def first(names: Sequence[str], most: int = 5) -> str:

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from gemel.learn.noise import Noise
 from gemel.recipe import Recipe
 
 if TYPE_CHECKING:
@@ -64,7 +65,7 @@ class Augment:
         Args:
             own, total: which rows of a batch of how many these are, where other processes have the rest.
         """
-        noise = _Noise(seed, len(images) if total is None else total, own or slice(None), images.device)
+        noise = Noise(seed, len(images) if total is None else total, own or slice(None), images.device)
         images = self._moved(images, noise)
         images = self._recoloured(images, noise)
         if self.blur:
@@ -73,7 +74,7 @@ class Augment:
             images = _erased(images, self.erase, noise)
         return images
 
-    def _moved(self, images: Tensor, noise: _Noise) -> Tensor:
+    def _moved(self, images: Tensor, noise: Noise) -> Tensor:
         if not any((self.degrees, self.translate, self.scale, self.shear, self.elastic, self.flip)):
             return images
         grid = functional.affine_grid(self._affine(noise), list(images.shape), align_corners=False)
@@ -81,7 +82,7 @@ class Augment:
             grid = grid + self._bend(images, noise)
         return functional.grid_sample(images, grid, padding_mode="border", align_corners=False)
 
-    def _affine(self, noise: _Noise) -> Float[Tensor, "n 2 3"]:
+    def _affine(self, noise: Noise) -> Float[Tensor, "n 2 3"]:
         angle = noise.uniform() * math.radians(self.degrees)
         lean = (noise.uniform() * math.radians(self.shear)).tan()
         zoom = 1 / (1 + noise.uniform() * self.scale)
@@ -92,12 +93,12 @@ class Augment:
         bottom = torch.stack([sin * mirror, sin * lean + cos, shift_y], 1)
         return torch.stack([top, bottom], 1)
 
-    def _bend(self, images: Tensor, noise: _Noise) -> Float[Tensor, "n h w 2"]:
+    def _bend(self, images: Tensor, noise: Noise) -> Float[Tensor, "n h w 2"]:
         points = noise.normal(2, ELASTIC_CELLS, ELASTIC_CELLS) * 2 * self.elastic
         smooth = functional.interpolate(points, size=images.shape[-2:], mode="bicubic", align_corners=True)
         return smooth.permute(0, 2, 3, 1)
 
-    def _recoloured(self, images: Tensor, noise: _Noise) -> Tensor:
+    def _recoloured(self, images: Tensor, noise: Noise) -> Tensor:
         if self.brightness:
             gain, offset = (1 + noise.uniform(1, 1, 1) * self.brightness for _ in range(2))
             mean = images.mean((1, 2, 3), keepdim=True)
@@ -107,28 +108,6 @@ class Augment:
             mix = torch.lerp(torch.eye(3, device=images.device), noise.normal(3, 3).softmax(2), share)
             images = torch.einsum("nij,njhw->nihw", mix, images)
         return images
-
-
-class _Noise:
-    """Random numbers of one step, so many for each image.
-
-    Drawn on the CPU and for the whole batch, so that every device and every process sees the same.
-    """
-
-    def __init__(self, seed: int, total: int, own: slice, device: torch.device) -> None:
-        self._generator = torch.Generator().manual_seed(seed)
-        self._total, self._own, self._device = total, own, device
-
-    def uniform(self, *shape: int) -> Tensor:
-        """Between -1 and 1."""
-        return (torch.rand(self._total, *shape, generator=self._generator) * 2 - 1)[self._own].to(self._device)
-
-    def normal(self, *shape: int) -> Tensor:
-        return torch.randn(self._total, *shape, generator=self._generator)[self._own].to(self._device)
-
-    def once(self) -> float:
-        """Between 0 and 1, and the same for all images."""
-        return abs(2 * float(torch.rand(1, generator=self._generator)) - 1)
 
 
 def _blurred(images: Tensor, sigma: float) -> Tensor:
@@ -142,7 +121,7 @@ def _blurred(images: Tensor, sigma: float) -> Tensor:
     return functional.conv2d(across, taps.transpose(2, 3), groups=images.shape[1])
 
 
-def _erased(images: Tensor, share: float, noise: _Noise) -> Tensor:
+def _erased(images: Tensor, share: float, noise: Noise) -> Tensor:
     """Boxes of up to `share` of the area, anywhere, filled with each image's mean."""
     height, width = images.shape[2:]
     side = (share * (noise.uniform(1, 1) + 1) / 2).sqrt()

@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import Any
 
 import numpy as np
 import torch
 
+from gemel.errors import UnreadableItem
 from gemel.items import UNKNOWN, Collection
 from gemel.items.probe import probe
 from gemel.learn.processes import Processes
 from gemel.recipe import Facts
 
 SAMPLE = 64
-"""Images looked at to choose size and colour."""
+"""Items looked at to choose size, colour and length."""
 
 
-def facts_of(train: Collection, device: str) -> Facts:
+def facts_of(train: Collection, device: str, *, shared: bool = False) -> Facts:
     codes = np.zeros(0, int) if train.identity is None else train.identity.codes
     counts = np.bincount(codes[codes != UNKNOWN]) if len(codes) else np.zeros(0, int)
     several = counts[counts >= 2]
@@ -31,6 +33,8 @@ def facts_of(train: Collection, device: str) -> Facts:
         pairs=0 if explicit is None else len(explicit),
         positives_only=_positives_only(train),
         graded=train.pairs is not None and train.pairs.score is not None,
+        shared=shared,
+        points=_points(train),
         side=side,
         color=color,
         device=device,
@@ -52,6 +56,17 @@ def _look(train: Collection) -> tuple[int, bool]:
     if not seen:
         return 0, False
     return int(np.median([max(p.height, p.width) for p in seen])), any(p.color for p in seen)
+
+
+def _points(train: Collection) -> int:
+    """Length that nine of ten series of a sample do not exceed."""
+    if train.modality.name != "series" or not len(train):
+        return 0
+    lengths = []
+    for i in np.linspace(0, len(train) - 1, min(SAMPLE, len(train))).astype(int):
+        with contextlib.suppress(UnreadableItem):
+            lengths.append(len(train.load(int(i))))
+    return int(np.quantile(lengths, 0.9)) if lengths else 0
 
 
 def device_here() -> str:

@@ -14,8 +14,9 @@ import torch
 from torch import nn
 
 from gemel.errors import NotEnoughData, RecipeError
-from gemel.items import Collection, Modality, TextModality, decode
+from gemel.items import Collection, Modality, SeriesModality, TextModality, decode
 from gemel.items.modality import Raws
+from gemel.items.series import lacking
 from gemel.learn import losses
 from gemel.learn.augment import Augment
 from gemel.learn.chunks import refuse_batch_norm
@@ -24,11 +25,12 @@ from gemel.learn.facts import device_here, facts_of
 from gemel.learn.held_out import HeldOut, held_out_of, metric_of
 from gemel.learn.learner import Learner, rehearse
 from gemel.learn.losses import Knows
-from gemel.learn.parts import parts_of, usable_of
+from gemel.learn.parts import parts_of, shares_identities, usable_of
 from gemel.learn.processes import Processes
-from gemel.learn.shape import encoder_of, modality_of, shaped
+from gemel.learn.shape import encoder_of, modality_of, refuse_other_kinds, shaped
 from gemel.learn.sources import source_of
 from gemel.learn.training_set import Steps, TrainingSet, batches_of, identities_of, training_set
+from gemel.learn.waves import Waves
 from gemel.recipe import Recipe, choose
 from gemel.siamese import Siamese
 
@@ -153,9 +155,11 @@ def outset(
     device = device_here()
     processes = Processes.launched()
     _refuse_what_cannot_run(recipe, device, processes)
-    usable, notes = usable_of(data, recipe.protocol)
+    shared = shares_identities(data)
+    usable, notes = usable_of(data, recipe.protocol or ("closed" if shared else "open"))
+    refuse_other_kinds(recipe, usable.modality.name)
     asked = shaped(recipe if own is None else _with(own, recipe), usable.modality, start)
-    recipe = choose(asked, facts_of(usable, device))
+    recipe = choose(asked, facts_of(usable, device, shared=shared))
     usable = usable.with_(modality=modality_of(usable.modality, recipe, start))
     decoded = decode(usable, allow_bad=allow_bad, progress=progress)
     usable = usable.take(decoded.good)
@@ -181,7 +185,7 @@ def outset(
     learner.recipe = recipe = _budget(learner.recipe, len(train), learner.steps.batches.rows, seconds)
     learner.steps.total = recipe.steps or 1
     calibrating = None if parts.calibrate is None else parts.calibrate.with_(modality=modality)
-    said = (*data.notes, *notes, *parts.notes, decoded.summary(), *_of_texts(asked, train))
+    said = (*data.notes, *notes, *parts.notes, decoded.summary(), *_of_texts(asked, train), *_of_series(train))
     chosen = {name: value for name, value in recipe.chosen().items() if getattr(asked, name) is None}
     fingerprint = parts.fingerprint + ("" if start is None else f"from {start.embedding_id}\n")
     return Outset(
@@ -224,6 +228,21 @@ def _of_texts(asked: Recipe, data: TrainingSet) -> list[str]:
     return said
 
 
+def _of_series(data: TrainingSet) -> list[str]:
+    """What there is to say of series: how many lack values, and how many are longer than what is encoded at once."""
+    if not isinstance(data.modality, SeriesModality):
+        return []
+    some, said = data.some(FIT), []
+    if count := lacking(some):
+        said.append(f"{count} of {len(some)} training series looked at lack values, which are interpolated.")
+    if count := sum(len(raw) > data.modality.length for raw in some):
+        said.append(
+            f"{count} of {len(some)} training series looked at are longer than {data.modality.length} points: training "
+            "takes a random part of each, and an embedding is the mean over windows. length says how long a part is."
+        )
+    return said
+
+
 def _with(own: nn.Module, recipe: Recipe) -> Recipe:
     """The recipe for a loss that is an object, which may say itself how embeddings are compared."""
     recipe = recipe.but(loss="own")
@@ -251,7 +270,8 @@ def _learner(
     batches = batches_of(train, recipe)
     loss = losses.build(recipe, identities_of(train, recipe), own)
     recipe = recipe.but(**{name: getattr(loss.core, name) for name in OWN_DEFAULTS if hasattr(loss.core, name)})
-    steps = Steps(train, batches, Augment.of(recipe), recipe.steps or 1, recipe.seed, processes)
+    augment = Waves.of(recipe) if isinstance(train.modality, SeriesModality) else Augment.of(recipe)
+    steps = Steps(train, batches, augment, recipe.steps or 1, recipe.seed, processes)
     return Learner(encoder, loss, recipe, steps, held_out)
 
 

@@ -5,13 +5,14 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Container
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from gemel.errors import NotEnoughData
 from gemel.items import Collection, split
 from gemel.items.units import units
+from gemel.items.windows import Windows
 from gemel.items.words import many
 from gemel.recipe import Recipe
 
@@ -21,6 +22,16 @@ if TYPE_CHECKING:
 FEWEST = 5
 """Identities that stopping and calibrating each need, when identities are kept apart."""
 HELD_OUT = ("stop", "calibrate")
+
+
+def shares_identities(data: Collection) -> bool:
+    """Whether the given splits share nearly all of their identities: kinds of things, not individuals."""
+    if data.split is None or data.identity is None or "train" not in data.split.names:
+        return False
+    known = data.identity.codes >= 0
+    train = known & (data.split.codes == list(data.split.names).index("train"))
+    other = np.unique(data.identity.codes[known & ~train & (data.split.codes >= 0)])
+    return len(other) > 0 and float(np.isin(other, data.identity.codes[train]).mean()) > 0.9
 
 
 def usable_of(data: Collection, protocol: str) -> tuple[Collection, tuple[str, ...]]:
@@ -79,7 +90,7 @@ def parts_of(
 
 def _given(data: Collection, recipe: Recipe, content: Int[np.ndarray, " n"]) -> dict[str, Int[np.ndarray, " k"]]:
     """The rows of every role that the data gives."""
-    parts = split(data, protocol=recipe.protocol, content=content)
+    parts = split(data, protocol=recipe.protocol or "open", content=content)
     return {name: part.within(data) for name, part in parts.items()}
 
 
@@ -102,7 +113,10 @@ def _held_out(
     if reason:
         return {}, [f"{reason} {_UNCALIBRATED}"]
     shares = dict.fromkeys(lacking, share) | {"train": max(0.0, 1 - share * len(lacking))}
-    made = split(train.take(free), protocol=recipe.protocol, shares=shares, seed=recipe.seed, content=content[free])
+    how: dict[str, Any] = {"protocol": recipe.protocol, "shares": shares, "seed": recipe.seed}
+    if recipe.protocol == "closed" and isinstance(train.sources, Windows):
+        how["by"] = "group"  # windows of a recording are too alike to stand in two splits
+    made = split(train.take(free), content=content[free], **how)
     return {name: made[name].within(train) for name in lacking}, list(made.notes)
 
 

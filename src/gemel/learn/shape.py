@@ -11,20 +11,34 @@ from typing import Any
 import safetensors.torch
 
 from gemel.errors import RecipeError
-from gemel.items import ImageModality, Modality, TextModality
+from gemel.items import ImageModality, Modality, SeriesModality, TextModality
 from gemel.learn import encoders
 from gemel.learn.encoders import Encoder, lora
 from gemel.recipe import CHOICES, Recipe
 from gemel.siamese import Siamese
 
-SHAPE = tuple("encoder width depth dim norm cell pooling distance size color aspect length vocabulary".split())
+SHAPE = tuple("encoder width depth dim norm cell pooling distance size color aspect length vocabulary prepare".split())
 """Choices that decide which weights a network has and what it takes."""
+ABOUT = {
+    "size": ("image",),
+    "color": ("image",),
+    "aspect": ("image",),
+    "vocabulary": ("text",),
+    "prepare": ("series",),
+    "length": ("text", "series"),
+    "cell": ("text", "series"),
+    "pooling": ("text", "series"),
+}
+"""Choices that are about some kinds of items only."""
 
 
 def shaped(recipe: Recipe, modality: Modality, start: Siamese | None) -> Recipe:
     """The recipe with the shape of the twin to start from, or of a modality that was set up by hand, where it leaves
     that open."""
     given: dict[str, Any] = {} if start is None else {n: start.recipe[n] for n in SHAPE if n in start.recipe}
+    if start is None and isinstance(modality, SeriesModality):
+        given = {"prepare": ",".join(modality.steps)} if modality.steps else {}
+        given |= {} if modality.length == SeriesModality(channels=1).length else {"length": modality.length}
     if start is None and isinstance(modality, ImageModality) and modality != ImageModality():
         given = {"color": modality.channels == 3}
         given |= {"size": modality.height} if modality.height == modality.width else {}
@@ -60,6 +74,11 @@ def modality_of(modality: Modality, recipe: Recipe, start: Siamese | None) -> Mo
         return _read_alike(start.modality, recipe, start)
     if start is not None and start.origin.backbone:
         return start.modality
+    if start is not None and isinstance(start.modality, SeriesModality):
+        return _prepared_alike(start.modality, recipe)
+    if isinstance(modality, SeriesModality):
+        steps = tuple(word.strip() for word in (recipe.prepare or "").split(",") if word.strip()) or modality.steps
+        return replace(modality, length=recipe.length or modality.length, steps=steps)
     if name.startswith("pretrained:"):
         name = name.removeprefix("pretrained:")
         if isinstance(modality, TextModality):
@@ -75,6 +94,26 @@ def modality_of(modality: Modality, recipe: Recipe, start: Siamese | None) -> Mo
     by_hand = modality if start is None or not isinstance(start.modality, ImageModality) else start.modality
     made = ImageModality(height=recipe.size, width=recipe.size, channels=3 if recipe.color else 1, resize=recipe.aspect)
     return made if by_hand == ImageModality() or _differs(by_hand, recipe) else by_hand
+
+
+def refuse_other_kinds(recipe: Recipe, modality: str) -> None:
+    """Raises RecipeError for a choice that is about other kinds of items."""
+    for name, kinds in ABOUT.items():
+        if getattr(recipe, name) is not None and modality not in kinds:
+            raise RecipeError(
+                f"{name} = {getattr(recipe, name)!r} is about {' and '.join(kinds)} items, and these are of modality "
+                f"{modality}; leave it out."
+            )
+
+
+def _prepared_alike(modality: SeriesModality, recipe: Recipe) -> SeriesModality:
+    """As the twin to start from prepares series, but with windows as the recipe says."""
+    if recipe.prepare is not None and tuple(recipe.prepare.split(",")) != modality.steps and recipe.prepare:
+        raise RecipeError(
+            f"prepare = {recipe.prepare!r} cannot be: the twin to start from prepares series by "
+            f"{','.join(modality.steps) or 'no step'}."
+        )
+    return replace(modality, length=recipe.length or modality.length)
 
 
 def _read_alike(modality: TextModality, recipe: Recipe, start: Siamese) -> TextModality:

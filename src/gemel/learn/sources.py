@@ -10,6 +10,7 @@ from typing import Any
 
 from gemel.errors import NotEnoughData, RecipeError
 from gemel.items import ImageModality, Modality
+from gemel.items.words import plural
 from gemel.learn.losses import NAMED, Knows, PytorchMetricLearning, weights_of
 from gemel.recipe import Recipe
 
@@ -130,7 +131,7 @@ def refuse_turns(modality: Modality) -> None:
         RecipeError: no images, or images that are not square.
     """
     if not isinstance(modality, ImageModality):
-        raise RecipeError(f"rotations = True turns images, and these items are no images but {modality.name}s.")
+        raise RecipeError(f"rotations = True turns images, and these items are no images but {plural(modality.name)}.")
     if modality.height != modality.width:
         raise RecipeError(
             f"rotations = True needs square images: {modality.height} × {modality.width} pixels have another shape "

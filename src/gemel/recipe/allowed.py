@@ -56,10 +56,11 @@ RANGES = {
     **_each("chunk length vocabulary", Range(without_low=True)),
     **_each("steps epochs minutes lr checks patience", Range(without_low=True)),
     **_each("groups unlabelled mined skip memory degrees translate elastic brightness blur weight_decay", Range()),
+    **_each("jitter", Range()),
     **_each("seed", Range(high=2**63, without_high=True)),
     **_each("shear", Range(high=90, without_high=True)),
     **_each("cut", Range(high=1, without_low=True)),
-    **_each("dropout average warmup scale confused", Range(high=1, without_high=True)),
+    **_each("dropout average warmup scale confused gain crop warp bend", Range(high=1, without_high=True)),
     **_each("hue erase", Range(high=1)),
     **_each("holdout", Range(high=0.5, reason=": training keeps at least half")),
 }

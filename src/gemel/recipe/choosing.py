@@ -8,6 +8,9 @@ from typing import Any
 from gemel.recipe.allowed import BUDGETS, PROXIES
 from gemel.recipe.fields import Recipe
 
+LONGEST = 2048
+"""Points of a series that are encoded at once, most of all, unless more are asked for."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Facts:
@@ -22,6 +25,8 @@ class Facts:
         pairs: number of explicit pairs, 0 when there are none.
         positives_only: whether all of them are same, so that unlisted ones count as different.
         graded: whether the pairs carry scores.
+        shared: whether given splits share their identities.
+        points: length of a long series (of ten, nine are no longer), in points; 0 when there are none.
         side: median longer side of a sample of the images, in pixels; 0 when there are none.
         color: whether a sample of the images has colour.
         device: cpu, cuda or mps.
@@ -37,6 +42,8 @@ class Facts:
     pairs: int = 0
     positives_only: bool = False
     graded: bool = False
+    shared: bool = False
+    points: int = 0
     side: int = 0
     color: bool = False
     device: str = "cpu"
@@ -54,9 +61,10 @@ def choose(recipe: Recipe, facts: Facts) -> Recipe:
         "loss": loss,
         "distance": distance,
         **_network(facts.modality, kind="pretrained" if pretrained else recipe.encoder, tune=recipe.tune),
-        **({} if facts.modality == "text" else _shape(recipe, facts)),
+        **_shape(recipe, facts),
         "identities": min(128 if loss in PROXIES else 64, max(2, facts.identities + facts.singletons)),
         "items": 2 if loss in PROXIES else max(2, min(4, facts.median_items)),
+        "protocol": "closed" if facts.shared else "open",
         "batch_pairs": max(2, min(128, facts.pairs or 128)),
         "precision": "bf16" if facts.fast_bf16 else "fp32",
         "lr": 5e-5 if pretrained and recipe.tune != "lora" else 1e-3,
@@ -75,6 +83,9 @@ def _network(modality: str, *, kind: str | None, tune: str) -> dict[str, Any]:
         if kind == "pretrained":  # a frozen one needs a layer that learns
             return {"pooling": "mean", **({"dim": 256} if tune in ("frozen", "warmup") else {})}
         return {"pooling": "mean", **cell, **sized}
+    if modality == "series":
+        cell = {"cell": "lstm"} if kind == "recurrent" else {}
+        return {"encoder": "residual", "width": 64, "depth": 3, "dim": 128, "pooling": "mean", **cell}
     vector = modality == "vector"
     return {"encoder": "dense" if vector else "conv", "width": 256 if vector else 64, "depth": 2 if vector else 4} | {
         "dim": 256
@@ -82,10 +93,15 @@ def _network(modality: str, *, kind: str | None, tune: str) -> dict[str, Any]:
 
 
 def _shape(recipe: Recipe, facts: Facts) -> dict[str, Any]:
-    """What images are made of, and what fits networks over them."""
+    """What images and series are made of, and what fits networks over them."""
+    if facts.modality == "text":
+        return {}
     alone = recipe.chunk or (facts.several and facts.device == "cpu")  # no item may depend on the others of its batch
+    norm = {"norm": "group" if alone else "batch"}
+    if facts.modality == "series":
+        return {"length": max(2, min(LONGEST, facts.points)), **norm}
     images = {"size": _side(facts), "color": facts.color, "aspect": "stretch"}
-    return {**images, "norm": "group" if alone else "batch"}
+    return {**images, **norm}
 
 
 def _loss(facts: Facts) -> str:

@@ -27,12 +27,15 @@ class Recipe:
     color: Annotated[bool | None, "keep colour; otherwise images are made grey"] = None
     aspect: Annotated[str | None, "stretch to a square, pad to it, or crop from the middle"] = None
 
-    length: Annotated[int | None, "pieces of a text that are read, at most"] = None
+    length: Annotated[int | None, "pieces of a text that are read, or points of a series at once, at most"] = None
     vocabulary: Annotated[int | None, "pieces that a text encoder from scratch knows"] = None
+    prepare: Annotated[
+        str | None, "what is done to a series before it is encoded, in this order, such as zscore,velocity,angle"
+    ] = None
 
     # the shared subnetwork
     encoder: Annotated[
-        str | None, "conv, residual, dense, recurrent, transformer, or pretrained:NAME_OR_FOLDER (Hugging Face)"
+        str | None, "conv, residual, delay, dense, recurrent, transformer, or pretrained:NAME_OR_FOLDER (Hugging Face)"
     ] = None
     width: Annotated[int | None, "channels of the first block"] = None
     depth: Annotated[int | None, "number of blocks"] = None
@@ -40,7 +43,7 @@ class Recipe:
     dropout: Annotated[float, "share of features dropped before the last layer, 0 to 1"] = 0.0
     norm: Annotated[str | None, "normalisation inside the network: batch or group"] = None
     cell: Annotated[str | None, "of a recurrent encoder: lstm or gru"] = None
-    pooling: Annotated[str | None, "from the pieces of a text to one vector"] = None
+    pooling: Annotated[str | None, "from the pieces of a text or the points of a series to one vector"] = None
     tune: Annotated[str, "a pretrained encoder learns in full, through LoRA, not at all, or after a warm-up"] = "full"
 
     # how embeddings are compared, and what is asked of them
@@ -81,6 +84,12 @@ class Recipe:
     blur: Annotated[float, "random blur, up to this many pixels"] = 0.0
     erase: Annotated[float, "random box erased, up to this share of the area"] = 0.0
 
+    jitter: Annotated[float, "noise on a series, up to this share of a channel's standard deviation"] = 0.0
+    gain: Annotated[float, "random factor for each channel of a series, up to this share either way"] = 0.0
+    crop: Annotated[float, "a stretch of a series without up to this share of it, drawn out to its length"] = 0.0
+    warp: Annotated[float, "time of a series made uneven, by up to this share of its length"] = 0.0
+    bend: Annotated[float, "slow random factor along a series, up to this share either way"] = 0.0
+
     # what counts as the same
     cut: Annotated[float | None, "score, from 0 to 1, from which on graded pairs count as the same"] = None
 
@@ -98,7 +107,7 @@ class Recipe:
     seed: Annotated[int, "same seed, same data, same machine: same model"] = 0
 
     # what is held out
-    protocol: Annotated[str, "open: held-out identities are new; closed: their other items are"] = "open"
+    protocol: Annotated[str | None, "open: held-out identities are new; closed: their other items are"] = None
     holdout: Annotated[float, "share kept from training, at most 0.5: half to stop, half to calibrate"] = 0.2
     checks: Annotated[int, "how often the held-out identities are looked at"] = 10
     patience: Annotated[int | None, "stop after this many checks without a better held-out EER"] = None

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from gemel import __version__
-from gemel.items.words import many
+from gemel.items.words import many, plural
 from gemel.report.album import Album
 from gemel.report.curves import Marked, Reach, det, roc
 from gemel.report.findings import Findings
@@ -44,7 +44,7 @@ def head(found: Findings) -> Markup:
     trained = [many(origin.trained_on[n], noun) for n, noun in _TRAINED if isinstance(origin.trained_on.get(n), int)]
     known = evaluation.verification
     entries = [
-        ("Compares", f"{twin.modality.name}s"),
+        ("Compares", f"{plural(twin.modality.name)}"),
         ("Encoder", origin.encoder),
         ("Distance", f"{twin.method.distance}, {twin.method.dim} dimensions, {twin.method.precision}"),
         ("Trained on", " of ".join(trained) + (f", {origin.created[:10]}" if trained and origin.created else "")),

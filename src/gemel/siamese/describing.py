@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from gemel.items.words import many
+from gemel.items.words import many, plural
 from gemel.siamese.known import ASSUMED
 
 if TYPE_CHECKING:
@@ -23,7 +23,8 @@ def described(twin: Siamese) -> str:
     taught = [f"Trained on {many(trained['identities'], 'identity')}"] if trained.get("identities") else []
     saw = [f"saw {many(trained['items'], 'item')} in training and stopping"] if "items" in trained else []
     lines = [
-        f"Compares {twin.modality.name}s by {method.distance} distance of {method.dim} dimensions, {method.precision}.",
+        f"Compares {plural(twin.modality.name)} by {method.distance} distance of {method.dim} dimensions, "
+        f"{method.precision}.",
         "" if twin.head is None else "A pair head looks at two embeddings once more and says how far apart they are.",
         f"Its first {' or '.join(map(str, twin.prefixes))} dimensions are embeddings too." if twin.prefixes else "",
         f"Encoder: {origin.encoder}." if origin.encoder else "",

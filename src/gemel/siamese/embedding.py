@@ -19,6 +19,7 @@ from gemel.errors import DataError, ModelError, TooManyBad, UnreadableItem
 from gemel.items.collection import Collection
 from gemel.items.decoded import Bad, content_id, listed
 from gemel.items.modality import Modality, Raw
+from gemel.items.words import plural
 from gemel.siamese.onnx import Encoder, OnnxEncoder
 
 if TYPE_CHECKING:
@@ -86,7 +87,9 @@ def collected(items: Any, modality: Modality) -> Collection:
     """
     if isinstance(items, Collection):
         if items.modality.name != modality.name:
-            raise ModelError(f"This twin compares {modality.name}s; {items.origin} holds {items.modality.name}s.")
+            raise ModelError(
+                f"This twin compares {plural(modality.name)}; {items.origin} holds {plural(items.modality.name)}."
+            )
         return items.with_(modality=modality)
     if is_one(items, modality):
         return _plain([items], modality)

@@ -11,7 +11,8 @@ import numpy as np
 import torch
 
 from gemel.errors import RecipeError
-from gemel.items import UNKNOWN, ImageModality
+from gemel.items import UNKNOWN, ImageModality, SeriesModality
+from gemel.items.words import plural
 from gemel.learn.augment import Augment
 from gemel.learn.batches import IdentityBatches, ViewBatches, WithUnlabelled
 from gemel.learn.confused_batches import ConfusedBatches
@@ -22,6 +23,7 @@ from gemel.learn.plan import Batches
 from gemel.learn.sources import needs_of, refuse_turns, refuse_unused, source_of
 from gemel.learn.training_set.known import TrainingSet
 from gemel.learn.training_set.steps import TURNS
+from gemel.learn.waves import Waves
 from gemel.recipe import Recipe
 
 
@@ -92,13 +94,14 @@ def _of_identities(data: TrainingSet, recipe: Recipe) -> Batches:
 
 def _refuse_equal_views(data: TrainingSet, recipe: Recipe) -> None:
     """Refuse to learn from two views of an item where nothing makes them differ."""
-    if recipe.dropout or (isinstance(data.modality, ImageModality) and Augment.of(recipe) != Augment()):
+    waves = isinstance(data.modality, SeriesModality) and Waves.of(recipe) != Waves()
+    if recipe.dropout or waves or (isinstance(data.modality, ImageModality) and Augment.of(recipe) != Augment()):
         return
     some = np.arange(min(2, len(data)))
     one, other = (data.prepared(some, np.random.default_rng(seed)) for seed in (0, 1))
     if all(torch.equal(one[name], other[name]) for name in one):
         raise RecipeError(
-            f"Two views of an item would be equal, for nothing changes {data.modality.name}s at random, and so there "
-            "is nothing to learn from them. Choose a distortion (of images) or dropout above 0; or give identities or "
-            "pairs."
+            f"Two views of an item would be equal, for nothing changes {plural(data.modality.name)} at random, and so "
+            "there is nothing to learn from them. Choose a distortion (of images or series) or dropout above 0; or give "
+            "identities or pairs."
         )

@@ -17,6 +17,7 @@ from gemel.learn.processes import Processes
 from gemel.learn.relation import Relation, Side, SparsePairs
 from gemel.learn.tables import told_in
 from gemel.learn.training_set.known import TrainingSet
+from gemel.learn.waves import Waves
 from gemel.recipe import Recipe
 
 if TYPE_CHECKING:
@@ -49,7 +50,7 @@ class Steps:
     Args:
         data: the training items.
         batches: which of them meet.
-        augment: distortions, applied to images on the device.
+        augment: distortions of images or of series, applied on the device.
         total: number of steps of the whole run.
         processes: which share of every batch is prepared here.
     """
@@ -58,7 +59,7 @@ class Steps:
         self,
         data: TrainingSet,
         batches: Batches,
-        augment: Augment,
+        augment: Augment | Waves,
         total: int,
         seed: int,
         processes: Processes = Processes(),  # noqa: B008
@@ -113,10 +114,13 @@ class Steps:
 
     def distorted(self, batch: Batch) -> dict[str, Tensor]:
         """The batch's inputs after quarter turns and augmentation, on whatever device they are on."""
-        if "image" not in batch.inputs:
-            return batch.inputs
-        images = turned(batch.inputs["image"], torch.from_numpy(batch.plan.variant[batch.own]))
-        return {**batch.inputs, "image": self.augment(images, batch.plan.seed, batch.own, len(batch.plan))}
+        inputs, whole = batch.inputs, (batch.plan.seed, batch.own, len(batch.plan))
+        if "image" in inputs and isinstance(self.augment, Augment):
+            images = turned(inputs["image"], torch.from_numpy(batch.plan.variant[batch.own]))
+            return {**inputs, "image": self.augment(images, *whole)}
+        if "series" in inputs and isinstance(self.augment, Waves):
+            return {**inputs, "series": self.augment(inputs["series"], inputs["attention_mask"], *whole)}
+        return inputs
 
 
 def _or_none(codes: Int[np.ndarray, " n"]) -> Int[np.ndarray, " n"] | None:
