@@ -123,11 +123,12 @@ class SeriesModality:
         return values
 
     def fit(self, raws: Raws) -> SeriesModality:
-        """With mean and standard deviation of each prepared channel over these series."""
-        plain = replace(self, mean=(), std=())
+        """With mean and standard deviation of each prepared channel over these series, where there are none yet."""
+        if self.mean:
+            return self
         total, square, count = np.zeros(self.width), np.zeros(self.width), 0
         for raw in raws:
-            for part in plain.windows(raw):
+            for part in self.windows(raw):
                 total, square, count = total + part.sum(0), square + (part**2).sum(0), count + len(part)
         mean = total / max(1, count)
         std = np.sqrt(np.maximum(square / max(1, count) - mean**2, 0))

@@ -20,6 +20,7 @@ from torch import Tensor
 
 from gemel import distances
 from gemel.errors import TrainingFailed
+from gemel.items.signals import resampled
 from gemel.learn.held_out import HeldOut
 from gemel.learn.learner import LastStep, Learner, held_out_rows
 
@@ -29,6 +30,8 @@ IN_A_ROW = 20
 """Steps that a fault must last before it is spoken of."""
 RAW_PAIRS = 4_000
 """Held-out pairs on which the network is compared with raw features."""
+POINTS = 64
+"""Points that raw series are brought to."""
 ALL_EASY = 1e-3
 """A loss below this, while most of the budget is left, teaches nothing."""
 
@@ -156,14 +159,19 @@ def raw_error(held_out: HeldOut) -> float:
     apart = []
     for chunk in chunks:
         items, place = np.unique(np.concatenate([held_out.a[chunk], held_out.b[chunk]]), return_inverse=True)
-        rows = _raw(held_out.data.prepared(items))
+        rows = _raw(held_out.data.whole(items).firsts())
         a, b = place[: len(chunk)], place[len(chunk) :]
         apart.append(metric.paired(rows[a], rows[b]))
     return held_out.error_of(np.concatenate(apart))
 
 
 def _raw(inputs: dict[str, Tensor]) -> np.ndarray:
-    """Prepared inputs as rows of numbers: as they are; of texts, how often they hold each piece, at unit length."""
+    """Prepared inputs as rows of numbers: as they are; series drawn out to one length; of texts, how often they hold
+    each piece, at unit length."""
+    if "series" in inputs:
+        lengths = inputs["attention_mask"].sum(1).tolist()
+        rows = zip(inputs["series"].numpy(), lengths, strict=True)
+        return np.stack([resampled(series[:length], POINTS).ravel() for series, length in rows]).astype(np.float32)
     if "input_ids" not in inputs:
         return np.concatenate([x.flatten(1).numpy() for x in inputs.values()], axis=1)
     ids, mask = inputs["input_ids"], inputs["attention_mask"].float()

@@ -59,14 +59,14 @@ def _look(train: Collection) -> tuple[int, bool]:
 
 
 def _points(train: Collection) -> int:
-    """Length that nine of ten series of a sample do not exceed."""
+    """Points of the longest of a sample of series."""
     if train.modality.name != "series" or not len(train):
         return 0
     lengths = []
     for i in np.linspace(0, len(train) - 1, min(SAMPLE, len(train))).astype(int):
         with contextlib.suppress(UnreadableItem):
             lengths.append(len(train.load(int(i))))
-    return int(np.quantile(lengths, 0.9)) if lengths else 0
+    return max(lengths, default=0)
 
 
 def device_here() -> str:

@@ -12,7 +12,7 @@ from gemel.items import Collection
 from gemel.items.explicit import some_of_each
 from gemel.items.units import units
 from gemel.learn.distances import distance
-from gemel.learn.training_set import TrainingSet
+from gemel.learn.training_set import TrainingSet, Whole
 from gemel.measure import eer, pairs_of, rank_error
 from gemel.measure.graded import FEWEST
 from gemel.recipe import Recipe
@@ -54,10 +54,10 @@ class HeldOut:
         """Batches that hold all items, in order."""
         return -(-len(self.data) // BATCH)
 
-    def __getitem__(self, number: int) -> dict[str, Tensor]:
+    def __getitem__(self, number: int) -> Whole:
         """Encoder inputs of one batch, prepared anew every time: all together might not fit in memory."""
         start = number * BATCH
-        return self.data.prepared(np.arange(start, min(start + BATCH, len(self.data))))
+        return self.data.whole(np.arange(start, min(start + BATCH, len(self.data))))
 
     def some(self, most: int) -> HeldOut:
         """The same with at most about so many pairs, evenly spread."""

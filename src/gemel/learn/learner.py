@@ -23,7 +23,7 @@ from gemel.learn.encoders import Encoder
 from gemel.learn.gather import gather
 from gemel.learn.held_out import BATCH, HeldOut
 from gemel.learn.losses import Loss, Term
-from gemel.learn.training_set import Batch, Steps, TrainingSet
+from gemel.learn.training_set import Batch, Steps, TrainingSet, Whole
 from gemel.recipe import Recipe
 
 if TYPE_CHECKING:
@@ -90,9 +90,9 @@ class Learner(pl.LightningModule):
         self._collected = []
         self.network.eval()
 
-    def validation_step(self, batch: dict[str, Tensor], index: int) -> None:
+    def validation_step(self, batch: Whole, index: int) -> None:
         with _full_precision(self.device):
-            self._collected.append(self.network(**batch).cpu())
+            self._collected.append(batch.pooled(self.network(**batch.inputs)).cpu())
 
     def on_validation_epoch_end(self) -> None:
         assert self.held_out is not None
@@ -121,14 +121,12 @@ class Learner(pl.LightningModule):
     def train_dataloader(self) -> Steps:
         return self.steps
 
-    def val_dataloader(self) -> DataLoader[dict[str, Tensor]]:
+    def val_dataloader(self) -> DataLoader[Whole]:
         batches: Any = [] if self.held_out is None else self.held_out
         return DataLoader(batches, batch_size=None)
 
     def transfer_batch_to_device(self, batch: Any, device: torch.device, dataloader_idx: int) -> Any:
-        if isinstance(batch, Batch):
-            return _moved(batch, device)
-        return {name: x.to(device) for name, x in batch.items()}
+        return _moved(batch, device) if isinstance(batch, Batch) else batch.to(device)
 
 
 class LastStep:
@@ -225,7 +223,7 @@ def embedded(learner: Learner, data: TrainingSet, rows: Int[np.ndarray, " n"]) -
     network, training = learner.network, learner.network.training
     device = next(network.parameters()).device
     network.eval()
-    chunks = (data.prepared(rows[start : start + BATCH]) for start in range(0, len(rows), BATCH))
-    found = [network(**{name: x.to(device) for name, x in chunk.items()}).cpu() for chunk in chunks]
+    chunks = (data.whole(rows[start : start + BATCH]).to(device) for start in range(0, len(rows), BATCH))
+    found = [chunk.pooled(network(**chunk.inputs)).cpu() for chunk in chunks]
     network.train(training)
     return torch.cat(found)

@@ -26,7 +26,7 @@ class Facts:
         positives_only: whether all of them are same, so that unlisted ones count as different.
         graded: whether the pairs carry scores.
         shared: whether given splits share their identities.
-        points: length of a long series (of ten, nine are no longer), in points; 0 when there are none.
+        points: of the longest of a sample of the series; 0 when there are none.
         side: median longer side of a sample of the images, in pixels; 0 when there are none.
         color: whether a sample of the images has colour.
         device: cpu, cuda or mps.

@@ -102,6 +102,6 @@ def _refuse_equal_views(data: TrainingSet, recipe: Recipe) -> None:
     if all(torch.equal(one[name], other[name]) for name in one):
         raise RecipeError(
             f"Two views of an item would be equal, for nothing changes {plural(data.modality.name)} at random, and so "
-            "there is nothing to learn from them. Choose a distortion (of images or series) or dropout above 0; or give "
-            "identities or pairs."
+            "there is nothing to learn from them. Choose a distortion (of images or series) or dropout above 0, "
+            "or give identities or pairs."
         )

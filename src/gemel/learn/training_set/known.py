@@ -6,7 +6,7 @@ Knows arrays, and tensors of prepared items; neither batches nor recipes.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -22,6 +22,38 @@ from gemel.learn.losses import Knows
 
 if TYPE_CHECKING:
     from jaxtyping import Float, Int
+
+
+@dataclass(frozen=True)
+class Whole:
+    """Encoder inputs of some items as they are in use: undistorted, and where an item is long, all of its windows.
+
+    Attributes:
+        inputs: [m, ...] by name.
+        owner: [m] which of the items each row belongs to.
+        items: how many there are.
+    """
+
+    inputs: dict[str, Tensor]
+    owner: Int[Tensor, " m"]
+    items: int
+
+    def pooled(self, embeddings: Float[Tensor, "m d"]) -> Float[Tensor, "n d"]:
+        """One embedding per item: the mean over its windows."""
+        if len(embeddings) == self.items:
+            return embeddings
+        owner = self.owner.to(embeddings.device)
+        total = embeddings.new_zeros(self.items, embeddings.shape[1]).index_add_(0, owner, embeddings)
+        return total / owner.bincount(minlength=self.items)[:, None]
+
+    def firsts(self) -> dict[str, Tensor]:
+        """The first window of each item."""
+        rows = torch.from_numpy(np.unique(self.owner.numpy(), return_index=True)[1])
+        return {name: x[rows] for name, x in self.inputs.items()}
+
+    def to(self, device: torch.device) -> Whole:
+        """The same on a device."""
+        return replace(self, inputs={name: x.to(device) for name, x in self.inputs.items()})
 
 
 @dataclass(frozen=True)
@@ -94,10 +126,16 @@ class TrainingSet:
         a, b = np.concatenate([self.a, np.arange(n)]), np.concatenate([self.b, hubs])
         return dense(components(n + int(content.max(initial=-1)) + 1, a, b)[:n])
 
-    def prepared(self, rows: Int[np.ndarray, " b"], rng: np.random.Generator | None = None) -> dict[str, Tensor]:
-        """Encoder inputs of the given items."""
+    def prepared(self, rows: Int[np.ndarray, " b"], rng: np.random.Generator) -> dict[str, Tensor]:
+        """Encoder inputs of the given items as they train: one row each, cut at random where they are long."""
         arrays = self.modality.prepare(_picked(self.raws, self.place[rows]), rng=rng).arrays
         return {name: torch.from_numpy(array) for name, array in arrays.items()}
+
+    def whole(self, rows: Int[np.ndarray, " b"]) -> Whole:
+        """Encoder inputs of the given items as they are in use."""
+        prepared = self.modality.prepare(_picked(self.raws, self.place[rows]))
+        inputs = {name: torch.from_numpy(array) for name, array in prepared.arrays.items()}
+        return Whole(inputs, torch.from_numpy(prepared.owner), len(rows))
 
     def some(self, most: int) -> Raws:
         """At most so many decoded items, evenly spread."""
