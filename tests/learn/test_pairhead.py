@@ -125,3 +125,11 @@ def test_it_takes_both_kinds_of_pairs() -> None:
             QUICK.but(steps=5, checks=1, holdout=0.0),
             progress=False,
         )
+
+
+def test_what_was_looked_at_is_what_was_proposed() -> None:
+    first, second = gemel.distances.distance("euclidean"), gemel.distances.distance("manhattan")
+    base = vectors(200, seed=1)
+    proposed = first.matrix(base, base).argsort(1)[:, 1:4]
+    pairs = {tuple(sorted((row, int(col)))) for row in range(200) for col in proposed[row]}
+    assert close_in_stages(base, 1.0, first, second, pool=3).looked_at == len(pairs)

@@ -10,7 +10,7 @@ import pytest
 import gemel
 from gemel.errors import ModelError, NotCalibrated
 from gemel.learn.train import train
-from tests.learn.test_texts import QUICK, texts
+from tests.learn.test_texts import QUICK, alike, texts
 
 
 @pytest.fixture(scope="module")
@@ -56,3 +56,19 @@ def test_no_other_length_and_no_other_decision(twin: gemel.Siamese) -> None:
     with pytest.raises(NotCalibrated, match="dim is 8 and was 16"):
         alone.prefix(8).but(decision=twin.decision).verify("red lamp", "red lamp")
     assert twin.prefix(16) is twin
+
+
+@pytest.mark.parametrize("cut", [None, 0.75])
+def test_every_length_has_its_own_scores(cut: float | None, tmp_path: Path) -> None:
+    data = gemel.read(alike(), scores=(0, 4))
+    twin = train(data, QUICK.but(prefixes="8", dim=16, lr=2e-2, steps=60, cut=cut), progress=False)
+    twin.save(tmp_path / "t.gemel")
+    part = gemel.Siamese.load(tmp_path / "t.gemel", dim=8)
+    assert part.grades is not None
+    assert part.grades.method == part.method
+    assert part.grades.cut == cut
+    assert (part.decision is None) == (cut is None)
+    far = part.distance("red lamp old", "old red lamp")
+    assert part.score("red lamp old", "old red lamp") == pytest.approx(float(part.grades.at(far)))
+    if cut is not None:
+        assert gemel.evaluate(part, data).verification.auc > 0.5

@@ -68,3 +68,14 @@ def test_it_is_refused_before_the_training_not_after_it(tmp_path: Path) -> None:
     with pytest.raises(ModelError, match="convolutions and GRUs"):
         run(begun, tmp_path, progress=False)
     assert not (tmp_path / "last.ckpt").exists()
+
+
+def test_a_pair_head_stays(tmp_path: Path) -> None:
+    twin = train(texts(), SMALL.but(encoder="transformer", head=True), progress=False)
+    assert twin.head is not None
+    small = quantized(twin)
+    assert small.head is not None
+    assert small.method.head == twin.method.head
+    again = small.calibrate(texts(30, seed=7), allow_overlap=True)
+    again.save(tmp_path / "s.gemel")
+    assert gemel.Siamese.load(tmp_path / "s.gemel").verify("red lamp", "lamp red").same is not None

@@ -18,6 +18,7 @@ from gemel.learn.encoders import build, language
 from gemel.learn.encoders.encoder import Encoder, Head
 from gemel.learn.encoders.text import POOLINGS
 from gemel.learn.export import export
+from gemel.learn.fit import fit
 from gemel.learn.outset import outset
 from gemel.learn.train import train
 from gemel.recipe import Recipe
@@ -245,3 +246,82 @@ def test_broken_and_long_texts_are_counted() -> None:
     assert any("60 of 60 training texts looked at hold bytes that are no UTF-8" in note for note in notes)
     assert any("of 60 training texts looked at are longer than 8 pieces" in note for note in notes)
     assert not any("UTF-8" in note for note in outset(data, QUICK.but(holdout=0.0)).notes)
+
+
+def tiny(folder: Path, positions: int = 40) -> str:
+    """A BERT with random weights, its own tokenizer, and dropout."""
+    torch.manual_seed(0)
+    words = modality()
+    config = BertConfig(
+        vocab_size=words.pieces,
+        hidden_size=16,
+        num_hidden_layers=1,
+        num_attention_heads=2,
+        intermediate_size=32,
+        max_position_embeddings=positions,
+    )
+    AutoModel.from_config(config, add_pooling_layer=False).save_pretrained(folder)
+    (folder / "tokenizer.json").write_text(words.tokenizer, encoding="utf-8")
+    (folder / "tokenizer_config.json").write_text(json.dumps({"tokenizer_class": "PreTrainedTokenizerFast"}))
+    return f"pretrained:{folder}"
+
+
+@pytest.mark.parametrize("tune", ["full", "lora", "warmup"])
+def test_dropout_of_a_pretrained_encoder_is_on_where_it_learns(tune: str, tmp_path: Path) -> None:
+    recipe = Recipe(encoder=tiny(tmp_path), tune=tune, steps=4, length=16, warmup=0.5, identities=4, items=2)
+    begun = outset(texts(20, 3), recipe)
+    seen: list[bool] = []
+    dropouts = [part for part in begun.learner.encoder.modules() if isinstance(part, torch.nn.Dropout) and part.p]
+    assert dropouts
+    dropouts[0].register_forward_hook(lambda part, *_: seen.append(part.training))
+    fit(begun, tmp_path / "run", progress=False)
+    assert seen[0] == (tune != "warmup")
+    assert any(seen)
+
+
+@pytest.mark.parametrize("tune", ["frozen", "warmup"])
+def test_a_frozen_encoder_gets_a_layer_that_learns(tune: str, tmp_path: Path) -> None:
+    recipe = Recipe(encoder=tiny(tmp_path), tune=tune, steps=4, length=16)
+    begun = outset(texts(20, 3), recipe)
+    assert begun.recipe.dim == 256
+    assert any(parameter.requires_grad for parameter in begun.learner.encoder.parameters())
+    with pytest.raises(RecipeError, match="leaves nothing to learn"):
+        outset(texts(20, 3), recipe.but(dim=16))
+
+
+def test_no_more_pieces_than_an_encoder_reads(tmp_path: Path) -> None:
+    recipe = Recipe(encoder=tiny(tmp_path), steps=2, identities=4, items=2, average=0.0)
+    with pytest.raises(RecipeError, match="length = 64 is more than the 40 pieces"):
+        outset(texts(20, 3), recipe.but(length=64))
+    twin = train(texts(20, 3), recipe.but(length=12), progress=False)
+    again = outset(texts(20, 3), Recipe(steps=2, length=30), start=twin)
+    assert isinstance(again.modality, TextModality)
+    assert again.modality.length == 30
+    with pytest.raises(RecipeError, match="length = 41 is more"):
+        outset(texts(20, 3), Recipe(steps=2, length=41), start=twin)
+    with pytest.raises(RecipeError, match="brings its own"):
+        outset(texts(20, 3), Recipe(steps=2, vocabulary=300), start=twin)
+
+
+def test_positions_that_begin_behind_the_padding_are_no_pieces() -> None:
+    roberta = RobertaConfig(max_position_embeddings=514).to_dict()
+    language.refuse_longer(512, roberta)
+    with pytest.raises(RecipeError, match="512 pieces"):
+        language.refuse_longer(513, roberta)
+    language.refuse_longer(10_000, {})
+
+
+def test_any_width_has_heads_that_divide_it() -> None:
+    for width in (16, 100, 200, 192):
+        assert language.transformer(50, width=width, depth=1, length=8).features == width
+
+
+def test_a_column_of_texts_is_a_list_of_items() -> None:
+    twin = train(texts(), QUICK.but(steps=5), progress=False)
+    wanted = twin.embed(["red lamp", "blue chair"]).vectors
+    pandas, arrow = pytest.importorskip("pandas"), pytest.importorskip("pyarrow")
+    for column in (np.array(["red lamp", "blue chair"]), np.array(["red lamp", "blue chair"], object)):
+        np.testing.assert_array_equal(twin.embed(column).vectors, wanted)
+    for column in (pandas.Series(["red lamp", "blue chair"]), arrow.array(["red lamp", "blue chair"])):
+        np.testing.assert_array_equal(twin.embed(column).vectors, wanted)
+    assert len(twin.embed("red lamp")) == 1

@@ -210,3 +210,31 @@ def test_given_pairs_are_measured_as_they_are(twin: Siamese) -> None:
     assert 0 < found.f1 <= 1
     assert f"average precision {found.average_precision:.2%}   F1 at the decision {found.f1:.2%}" in found.summary()
     assert evaluate(twin, data).average_precision is None
+
+
+def test_copies_of_what_is_the_same_are_not_assumed_to_differ() -> None:
+    rng = np.random.default_rng(0)
+    rows = rng.normal(size=(40, 4)).astype(np.float32)
+    copies = rows[20:30]  # the second items of ten pairs once more, under other ids
+    data = read(np.concatenate([rows, copies])).with_(
+        pairs=Pairs(np.arange(20), np.arange(20) + 20, same=np.ones(20, bool))
+    )
+    twin = Siamese.from_vectors(4)
+    pairs = known_pairs(data, twin.embed(data))
+    wrong = {(i, 40 + i) for i in range(10)}
+    different = set(zip(pairs.a[~pairs.same].tolist(), pairs.b[~pairs.same].tolist(), strict=True))
+    assert different
+    assert not different & (wrong | {(b, a) for a, b in wrong})
+
+
+def test_what_depends_on_how_many_are_the_same_is_measured_on_all_pairs() -> None:
+    rng = np.random.default_rng(0)
+    rows = rng.normal(size=(300, 4)).astype(np.float32)
+    a, b = rng.integers(300, size=(2, 4000))
+    a, b = a[a != b], b[a != b]
+    data = read(rows).with_(pairs=Pairs(a, b, same=rng.random(len(a)) < 0.05))
+    twin = Siamese.from_vectors(4)
+    few, all_of_them = (evaluate(twin, data, limit=limit) for limit in (200, 100_000))
+    assert few.average_precision == all_of_them.average_precision
+    assert all_of_them.average_precision is not None
+    assert all_of_them.average_precision < 0.2
