@@ -96,7 +96,7 @@ def _written(text: str, called: str) -> Sheet:
     rows = [_cells(line.replace(",", ".") if commas else line, mark) for line in lines[:LOOKED_AT]]
     begin = _begin(rows)
     if begin is None:
-        raise UnreadableItem(called, f"holds no table of numbers; its first line is {lines[0][:60]!r}")
+        raise UnreadableItem(called, f"holds no table of numbers, but {lines[0][:20]!r}")
     width = len(rows[begin])
     named = begin > 0 and len(rows[begin - 1]) == width
     body = [line.replace(",", ".") for line in lines[begin:]] if commas else lines[begin:]

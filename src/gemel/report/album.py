@@ -1,4 +1,4 @@
-"""Small pictures of items, or the words of texts, inside the page itself; none where none is wanted.
+"""Small pictures of items, series as lines, or the words of texts, inside the page itself; none where none is wanted.
 
 Knows collections and how images are opened; knows no distances.
 """
@@ -14,16 +14,19 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from gemel.errors import UnreadableItem
-from gemel.items import Collection, ImageModality, TextModality
+from gemel.items import Collection, ImageModality, SeriesModality, TextModality
+from gemel.items.signals import interpolated, resampled
 from gemel.report.markup import Markup, tag
 
 if TYPE_CHECKING:
-    from jaxtyping import UInt8
+    from jaxtyping import Float, UInt8
 
 SIDE = 112
 """Height and width of a picture, in pixels."""
 WORDS = 160
 """Characters of a text that are shown."""
+COLORS = ("#2a78b8", "#d06a1f", "#888888")
+"""Of the channels of a series, seen on light and on dark; further ones are not shown."""
 
 
 class Album:
@@ -38,6 +41,7 @@ class Album:
         self.items = items
         self.modality = _small(items.modality) if pictures and isinstance(items.modality, ImageModality) else None
         self.texts = pictures and isinstance(items.modality, TextModality)
+        self.series = pictures and isinstance(items.modality, SeriesModality)
 
     def whose(self, i: int) -> str:
         """The identity of item i, or what else is known of it."""
@@ -70,12 +74,29 @@ class Album:
 
     @lru_cache(maxsize=256)  # noqa: B019 (an album lives as long as its page is written)
     def _source(self, i: int) -> str | None:
-        if self.modality is None:
-            return None
         try:
-            return _inside(self.modality.load(self.items.source(i)))
+            if self.modality is not None:
+                return _inside(self.modality.load(self.items.source(i)))
+            return _lines(self.items.load(i)) if self.series else None
         except UnreadableItem:
             return None
+
+
+def _lines(series: Float[np.ndarray, "t c"]) -> str:
+    """A data address: the first channels over time, each between its own extremes."""
+    whole = interpolated(np.asarray(series[:, : len(COLORS)], np.float64))
+    shown = resampled(whole, SIDE) if len(whole) > SIDE else whole
+    low, span = shown.min(0), np.maximum(np.ptp(shown, axis=0), 1e-12)
+    across = np.linspace(2, SIDE - 2, len(shown))
+    up = SIDE - 4 - (SIDE - 8) * (shown - low) / span
+    lines = [
+        f'<polyline fill="none" stroke="{color}" stroke-width="1.5" points="'
+        + " ".join(f"{x:.1f},{y:.1f}" for x, y in zip(across, channel, strict=True))
+        + '"/>'
+        for color, channel in zip(COLORS, up.T, strict=False)
+    ]
+    drawing = f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {SIDE} {SIDE}">{"".join(lines)}</svg>'
+    return f"data:image/svg+xml;base64,{base64.b64encode(drawing.encode()).decode()}"
 
 
 def _small(modality: ImageModality) -> ImageModality:
