@@ -263,6 +263,10 @@ def test_a_row_per_point(tmp_path: Path) -> None:
     assert found.identity is not None
     assert found.identity.value(names.index("r")) == "good"
     assert "read as one point in a row: 3 series of u, v, in the order of 'time'" in found.summary()
+    for told in ({"channels": "u"}, {"channels": "u", "kind": "series", "stamps": "time"}):
+        np.testing.assert_array_equal(read(file, **told).load(names.index("r"))[:, 0], 2 * np.arange(12))
+    assert "in the order of the rows" in read(file, stamps="").summary()
+    assert "column 'time' holds time stamps, regular" in found.summary()
 
 
 def test_a_row_per_series(tmp_path: Path) -> None:

@@ -55,8 +55,13 @@ class Form:
         """The same with some fields changed."""
         return replace(self, **changes)
 
-    def modality(self, sources: Sequence[Any], origin: str) -> tuple[SeriesModality, list[str]]:
+    def modality(self, sources: Sequence[Any], origin: str, called: str = "") -> tuple[SeriesModality, list[str]]:
         """What reads these sources, and what was guessed.
+
+        Args:
+            sources: files or arrays, of which a few are looked at.
+            origin: what they are called together.
+            called: what the column of time stamps is called, where the sources do not know.
 
         Raises:
             DataError: none of the sources looked at is a series.
@@ -74,7 +79,7 @@ class Form:
         if stamps:
             rate = self.rate or _rate(sheets, stamps)
             brought = f"brought to {rate:.6g} points in a unit of it" if rate else "regular, and left out"
-            notes.append(f"{origin}: column {stamps!r} holds time stamps, {brought}.")
+            notes.append(f"{origin}: column {(called or stamps)!r} holds time stamps, {brought}.")
         lacking = sum(bool(np.isnan(each.values).any()) for each in sheets)
         if lacking:
             done = "these are interpolated" if self.missing == "interpolate" else "these items are refused"

@@ -86,6 +86,7 @@ def in_columns(table: Table, columns: Columns, form: Form, *, told: bool) -> Col
     matrix = np.stack(list(points.values()), 1)
     note = f"{table.origin}: read as one series in a row, of {many(len(points), 'column')} {_ends(list(points))}."
     part = {role: cells[name] for role, name in columns.used().items()}
+    form = form.but(channels=(), stamps="")
     return _collected(Stripped(matrix), part, columns, form, table.origin, [*table.notes, note])
 
 
@@ -93,7 +94,7 @@ def _long(
     table: Table, columns: Columns, cells: dict[str, Any], points: dict[str, Any], which: Labels, form: Form
 ) -> Collection:
     """One row per point."""
-    stamps = form.stamps if form.stamps is not None else columns.time or _time(points)
+    stamps = form.stamps if form.stamps is not None else columns.time or _time(cells)
     time = None if not stamps else numbers(cells[stamps], called=stamps) if stamps in cells else None
     if stamps and time is None:
         raise DataError(f"{table.origin}: there is no column {stamps!r} of time stamps.")
@@ -111,9 +112,9 @@ def _long(
     if len(known) < len(which):
         notes.append(f"{table.origin}: {many(len(which) - len(known), 'row')} without an id left out.")
     part = {role: cells[name].take(first) for role, name in columns.used().items() if name != stamps}
-    if stamps:
-        form = form.but(channels=tuple(str(i + 1) for i in range(len(channels))), stamps=str(len(channels) + 1))
-    return _collected(Stretches(values, starts), part, columns, form, table.origin, [*table.notes, *notes])
+    numbered = tuple(str(i + 1) for i in range(len(stack)))  # what columns of arrays are called
+    form = form.but(channels=numbered[: len(channels)], stamps=numbered[-1] if stamps else "")
+    return _collected(Stretches(values, starts), part, columns, form, table.origin, [*table.notes, *notes], stamps)
 
 
 def archive(path: Path, form: Form) -> Collection:
@@ -202,9 +203,15 @@ def _of_archive(
 
 
 def _collected(
-    sources: Sequence[Any], part: dict[str, Any], columns: Columns, form: Form, origin: str, notes: Sequence[str]
+    sources: Sequence[Any],
+    part: dict[str, Any],
+    columns: Columns,
+    form: Form,
+    origin: str,
+    notes: Sequence[str],
+    stamps: str = "",
 ) -> Collection:
-    modality, said = form.modality(sources, origin)
+    modality, said = form.modality(sources, origin, stamps)
     whole = Collection(modality, sources, np.arange(len(sources)), origin=origin, notes=(*notes, *said))
     return form.windowed(known_of(whole, part, columns))
 
@@ -219,8 +226,8 @@ def _numbers(cells: dict[str, Any], name: str, table: Table) -> Float[np.ndarray
         return None
 
 
-def _time(points: dict[str, Any]) -> str:
-    return next((name for name in points if name.casefold() in STAMPS), "")
+def _time(cells: dict[str, Any]) -> str:
+    return next((name for name in cells if name.casefold() in STAMPS), "")
 
 
 def _ends(names: list[str]) -> str:
