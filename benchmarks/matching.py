@@ -28,7 +28,7 @@ from gemel.recipe import Recipe
 from gemel.siamese.known import known_pairs
 
 os.environ["HF_HUB_OFFLINE"] = "1"
-RECIPE = Recipe(loss="contrastive", lr=5e-5, batch_pairs=64, steps=600, warmup=0.1, checks=6, holdout=0.0, length=128)
+RECIPE = Recipe(loss="contrastive", lr=5e-5, batch_pairs=64, steps=600, warmup=0.1, checks=6, holdout=0.0, length=256)
 PUBLISHED = {
     "abt_buy": (62.8, 89.3),
     "amazon_google": (69.3, 75.6),

@@ -289,6 +289,10 @@ def test_files_of_the_archives(tmp_path: Path) -> None:
     assert "Given splits: test 6, train 4." in whole.summary()
     assert whole.load(0).shape == (10, 1)
     assert len(read(tmp_path / "Set" / "Set_TRAIN.tsv")) == 4
+    plain = read(written(tmp_path, "plain.csv", "\n".join(",".join(f"{v:.3f}" for v in row) for row in WALK.T) + "\n"))
+    assert plain.identity is None
+    assert plain.load(0).shape == (30, 1)
+    assert "read as series, without classes" in plain.summary()
     ts = written(tmp_path, "a.ts", "@problemName a\n@classLabel true x y\n@data\n1,2,3:4,?,6:x\n1,2:3,4:y\n")
     found = read(ts)
     assert [found.load(i).shape for i in range(2)] == [(3, 2), (2, 2)]

@@ -156,8 +156,10 @@ def _rows(path: Path) -> tuple[list[Any], list[str]]:
     found = sheet(path, str(path)).values
     if found.shape[1] < 3:
         raise DataError(f"{path}: expected a class and then a series in each row; a row has {found.shape[1]} cells.")
-    stripped = Stripped(found[:, 1:])
-    return [stripped.one(i) for i in range(len(found))], [f"{label:g}" for label in found[:, 0]]
+    classes = found[:, 0]
+    if (classes != classes.round()).any():  # no classes, but values
+        return list(Stripped(found)), [""] * len(found)
+    return list(Stripped(found[:, 1:])), [f"{label:g}" for label in classes]
 
 
 def _ts(path: Path) -> tuple[list[Any], list[str]]:
@@ -197,9 +199,13 @@ def _of_archive(
         identity=identity if any(names) else None,
         split=Labels.of(splits) if any(splits) else None,
         origin=origin,
-        notes=(f"{origin}: read as series with their class, {many(len(identity.names), 'class')}.", *notes),
+        notes=(f"{origin}: read as series, {_classes(identity)}.", *notes),
     )
     return form.windowed(whole)
+
+
+def _classes(identity: Labels) -> str:
+    return f"the class first: {many(len(identity.names), 'class')}" if identity.names else "without classes"
 
 
 def _collected(
