@@ -17,7 +17,7 @@ from gemel.errors import DataError, UnreadableItem
 from gemel.items.collection import Collection, Labels
 from gemel.items.series import SeriesModality
 from gemel.items.series_files import Sheet, of_array, sheet
-from gemel.items.windows import Called, Recording, Windows, called_file, counted, refuse_windows
+from gemel.items.windows import Called, Recording, Windows, counted, refuse_windows
 from gemel.items.words import many
 
 SAMPLE = 20
@@ -94,7 +94,7 @@ class Form:
         hop = self.hop or self.window
         recordings, counts, rows, bad = list[Recording](), list[int](), list[int](), list[str]()
         for i in range(len(whole)):
-            source, called = whole.source(i), called_file(whole.name(i), i)
+            source, called = whole.source(i), whole.name(i)
             try:
                 points = len(whole.modality.load(source))
             except UnreadableItem as error:
@@ -114,13 +114,7 @@ class Form:
         notes = [f"{many(len(windows), 'window')} of {many(len(cut), 'recording')}, which are their groups."]
         notes += [f"{many(short, 'recording')} shorter than a window left out."] if short else []
         notes += [f"{many(len(bad), 'recording')} skipped: {', '.join(bad[:5])}."] if bad else []
-        return _spread(
-            whole,
-            np.repeat(rows, counts),
-            windows,
-            [r.called for r, n in zip(recordings, counts, strict=True) if n],
-            notes,
-        )
+        return _spread(whole, np.repeat(rows, counts), windows, cut, notes)
 
 
 def _spread(

@@ -5,7 +5,6 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -104,8 +103,3 @@ def refuse_windows(window: int | None, hop: int | None) -> None:
         raise RecipeError(f"hop = {hop} is the way from one window to the next; give window too.")
     if window is not None and (window < 2 or (hop is not None and hop < 1)):
         raise RecipeError(f"window = {window} must be at least 2 points, and hop = {hop} at least 1.")
-
-
-def called_file(source: Any, row: int) -> str:
-    """What a recording is called: its file, or its row."""
-    return str(source) if isinstance(source, str | Path) else f"recording {row}"
