@@ -61,8 +61,8 @@ def test_whole_numbers_are_fine_where_fractions_are_expected(tmp_path: Path) -> 
 def test_everything_is_closed_and_what_was_chosen_stays() -> None:
     recipe = choose(Recipe(dim=32, epochs=2.0), FACES)
     still_open = {name for name in described() if getattr(recipe, name) is None}
-    of_texts = {"length", "vocabulary", "cell", "pooling"}
-    assert still_open - of_texts == {
+    of_others = {"length", "vocabulary", "cell", "pooling", "prepare"}
+    assert still_open - of_others == {
         *("steps", "minutes", "patience", "temperature", "margin", "sampled", "plus", "prefixes", "chunk", "cut")
     }
     assert (recipe.dim, recipe.epochs, recipe.size, recipe.color) == (32, 2.0, 64, True)

@@ -21,7 +21,7 @@ IN_MEMORY = {"labels", "modality"}
 def test_every_keyword_of_read_has_a_flag() -> None:
     keywords = {p.name for p in inspect.signature(read).parameters.values() if p.kind is p.KEYWORD_ONLY}
     columns = {field.name for field in fields(Columns)}
-    assert READING.keys() == (keywords - IN_MEMORY) | columns | {"allow_bad", "text"}
+    assert READING.keys() == (keywords - IN_MEMORY) | columns | {"allow_bad", "text", "series"}
     assert ALSO == {"item": "--image"}
 
 

@@ -100,8 +100,9 @@ def _shape(recipe: Recipe, facts: Facts) -> dict[str, Any]:
     norm = {"norm": "group" if alone else "batch"}
     if facts.modality == "series":
         return {"length": max(2, min(LONGEST, facts.points)), **norm}
-    images = {"size": _side(facts), "color": facts.color, "aspect": "stretch"}
-    return {**images, **norm}
+    if facts.modality == "image":
+        return {"size": _side(facts), "color": facts.color, "aspect": "stretch", **norm}
+    return norm
 
 
 def _loss(facts: Facts) -> str:
