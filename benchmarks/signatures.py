@@ -1,7 +1,7 @@
 """Signatures as pen trajectories, the task of the first Siamese network: SVC2004 Task 2, by users never seen.
 
     python benchmarks/signatures.py                      five folds over the 40 users
-    python benchmarks/signatures.py folds=1 encoder=delay steps=300
+    python benchmarks/signatures.py folds=1 encoder=residual steps=300
 
 Five folds over the users: 32 train (skilled forgeries are theirs too), 8 are tested. Five of a user's S1 to S10 are
 enrolled; S11 to S20 are genuine, S21 to S40 skilled forgeries, and 20 signatures of other tested users random ones; ten
@@ -30,9 +30,11 @@ from gemel.recipe import Recipe
 
 USERS, ENROLLED, TRIALS, RANDOM = 40, 5, 10, 20
 RECIPE = Recipe(
-    encoder="recurrent",
+    encoder="delay",
+    width=64,
+    depth=5,
     prepare="zscore,velocity,angle,speed",
-    steps=400,
+    steps=200,
     holdout=0.0,
     identities=16,
     items=4,
