@@ -240,6 +240,23 @@ def test_bad_files_cost_only_themselves(tmp_path: Path) -> None:
     assert "3 channels where 2 are expected" in said
 
 
+def test_files_that_could_only_be_series_are_called_so(tmp_path: Path) -> None:
+    for name in "ab":
+        written(tmp_path, f"{name}/1.csv", "no numbers here\n")
+    with pytest.raises(DataError, match=r"none of the series looked at can be read; the first: .*no table of numbers"):
+        read(tmp_path)
+
+
+def test_a_column_that_is_left_out_need_not_be_there(tmp_path: Path) -> None:
+    found = read(traces(tmp_path)).modality
+    assert isinstance(found, SeriesModality)
+    assert found.stamps == "time"
+    assert not found.rate
+    np.testing.assert_array_equal(found.load(WALK[:, :2]), WALK[:, :2].astype(np.float32))
+    with pytest.raises(UnreadableItem, match="has no column 't'"):
+        SeriesModality(channels=2, stamps="t", rate=2).load(WALK[:, :2])
+
+
 def test_irregular_stamps_are_noticed(tmp_path: Path) -> None:
     for name in "abc":
         stamps = np.cumsum(RNG.integers(1, 9, 40))

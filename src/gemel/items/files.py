@@ -28,7 +28,8 @@ def of_files(
         return TextFiles(paths.root, paths.relative), told, []
     if told is not None:
         return paths, told, []
-    if kind == "series" or (kind is None and _mostly(paths, SERIES) and are_series(paths)):
+    may_be_series = kind is None and _mostly(paths, SERIES)
+    if kind == "series" or (may_be_series and (are_series(paths) or not _mostly(paths, TEXTS))):
         return paths, *form.modality(paths, origin)
     if kind is None and _mostly(paths, TEXTS):
         return TextFiles(paths.root, paths.relative), TextModality(), []

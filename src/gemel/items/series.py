@@ -104,7 +104,8 @@ class SeriesModality:
     def _places(self, found: Sheet, called: str) -> list[int]:
         if self.columns:
             return [_place(name, found, called) for name in self.columns]
-        without = {_place(self.stamps, found, called)} if self.stamps else set()
+        there = self.rate or self.stamps.isdecimal() or self.stamps in found.names  # to be left out, it need not be
+        without = {_place(self.stamps, found, called)} if self.stamps and there else set()
         return [place for place in range(len(found.names)) if place not in without]
 
     def _checked(self, values: Float[np.ndarray, "t c"], called: str) -> Float[np.ndarray, "t c"]:

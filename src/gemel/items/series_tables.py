@@ -155,7 +155,7 @@ def is_archive(path: Path) -> bool:
 def _rows(path: Path) -> tuple[list[Any], list[str]]:
     found = sheet(path, str(path)).values
     if found.shape[1] < 3:
-        raise DataError(f"{path}: expected a class and then a series in each row; a row has {found.shape[1]} cells.")
+        raise DataError(f"{path}: expected several rows, each a class and then a series of at least two points.")
     classes = found[:, 0]
     if (classes != classes.round()).any():  # no classes, but values
         return list(Stripped(found)), [""] * len(found)

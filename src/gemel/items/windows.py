@@ -102,4 +102,6 @@ def refuse_windows(window: int | None, hop: int | None) -> None:
     if hop is not None and window is None:
         raise RecipeError(f"hop = {hop} is the way from one window to the next; give window too.")
     if window is not None and (window < 2 or (hop is not None and hop < 1)):
-        raise RecipeError(f"window = {window} must be at least 2 points, and hop = {hop} at least 1.")
+        raise RecipeError(
+            f"window = {window} must be at least 2 points, and hop{'' if hop is None else f' = {hop}'} at least 1."
+        )
