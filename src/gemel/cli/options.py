@@ -39,6 +39,11 @@ READING: dict[str, tuple[Any, Any, str]] = {
     "item": (Optional[str], None, "Column that holds the item: a picture's path, a text, or a vector."),
     "text": (Optional[str], None, "Column that holds the item's text, or several of them, such as title,body."),
     "series": (Optional[str], None, "Column that holds the item's series: a file's path, or a list of numbers."),
+    "fields": (
+        Optional[str],
+        None,
+        "Columns that make an item together, such as image,title,price; photo=images/{id}.jpg makes a path.",
+    ),
     "channels": (Optional[str], None, "Columns that make a series, by name or number from 1, such as x,y,pressure."),
     "stamps": (Optional[str], None, "Column that says when a point of a series was taken."),
     "rate": (Optional[float], None, "Points in one unit of time, to which series with time stamps are brought."),

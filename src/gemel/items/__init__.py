@@ -21,6 +21,7 @@ from gemel.items.image import ImageModality
 from gemel.items.modality import Modality, Prepared
 from gemel.items.overlap import Shared, fingerprints, keep_apart, overlap
 from gemel.items.read import read
+from gemel.items.record import RecordModality
 from gemel.items.registry import modality_from
 from gemel.items.series import SeriesModality
 from gemel.items.split import split
@@ -39,6 +40,7 @@ __all__ = [
     "Modality",
     "Pairs",
     "Prepared",
+    "RecordModality",
     "SeriesModality",
     "Shared",
     "Splits",

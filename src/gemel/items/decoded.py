@@ -70,7 +70,9 @@ def listed(bad: Sequence[Bad]) -> str:
 
 
 def content_id(raw: Raw) -> int:
-    """A 63-bit number made from the bytes of a decoded item, its shape included."""
+    """A 63-bit number made from the bytes of a decoded item, its shape included; of a record, from its fields."""
+    if isinstance(raw, dict):
+        raw = np.frombuffer(repr([(name, content_id(part)) for name, part in raw.items()]).encode(), np.uint8)
     array = np.ascontiguousarray(raw)
     digest = hashlib.blake2b(repr((array.shape, array.dtype.str)).encode(), digest_size=8)
     digest.update(array.data if array.size else b"")

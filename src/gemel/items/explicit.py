@@ -31,3 +31,30 @@ def some_of_each(same: Bool[np.ndarray, " n"], *, limit: int, seed: int) -> Int[
     rng = np.random.default_rng(seed)
     rows = [np.flatnonzero(same == answer) for answer in (True, False)]
     return np.sort(np.concatenate([r if len(r) <= limit else rng.choice(r, limit, replace=False) for r in rows]))
+
+
+def side_of(pairs: Pairs, items: int) -> Bool[np.ndarray, " n"] | None:
+    """Which of so many items stand second in their pairs; None where one stands first in some and second in others.
+
+    Questions and answers have sides; duplicates do not.
+    """
+    second = np.zeros(items, bool)
+    second[pairs.b] = True
+    return None if second[pairs.a].any() else second
+
+
+def between(
+    a: Int[np.ndarray, " m"],
+    b: Int[np.ndarray, " m"],
+    second: Bool[np.ndarray, " n"] | None,
+    *,
+    limit: int,
+    seed: int,
+) -> Int[np.ndarray, " k"]:
+    """Positions of at most `limit` of some pairs, of those whose items stand on different sides where there are sides.
+
+    Args:
+        second: as `side_of` says.
+    """
+    rows = np.arange(len(a)) if second is None else np.flatnonzero(second[a] != second[b])
+    return rows if len(rows) <= limit else np.sort(np.random.default_rng(seed).choice(rows, limit, replace=False))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,7 @@ from gemel.items.folder import read_folder
 from gemel.items.image import ImageModality
 from gemel.items.links import collected, linked, read_links
 from gemel.items.modality import Modality
+from gemel.items.record_tables import fields_of, read_records
 from gemel.items.rows import read_rows
 from gemel.items.series_form import Form
 from gemel.items.series_tables import archive, archives, in_columns, is_archive
@@ -39,6 +40,7 @@ class _Told:
     form: Form
     columns: Columns
     texts: Sequence[str]
+    fields: Mapping[str, str]
 
 
 def read(
@@ -58,6 +60,7 @@ def read(
     missing: str = "interpolate",
     window: int | None = None,
     hop: int | None = None,
+    fields: str = "",
     **columns: Any,
 ) -> Collection:
     """Items and what is known of them; nothing is decoded yet.
@@ -85,6 +88,8 @@ def read(
         rate: points in one unit of time, to which series with time stamps are brought.
         missing: interpolate missing values of a series, or refuse the item.
         window, hop: cut long series into items of so many points, each so many behind the one before.
+        fields: the columns that make an item together, such as "image,title,price": a record, of which any field may be
+            missing. NAME=COLUMN calls a field otherwise; "image=photos/{id}.jpg" makes a path of other columns.
         columns: the column for a role, when its name is not a common one: item, image, series or text ("title,body"
             makes one text of two columns, each behind its name), identity, group, split,
             time, id, impostor_of, duplicate_of, a, b, same, score, anchor, positive, negative.
@@ -106,7 +111,8 @@ def read(
     chosen = tuple(word.strip() for word in channels.split(",") if word.strip())
     form = Form(channels=chosen, stamps=stamps, rate=rate, missing=missing, window=window, hop=hop)
     given, base = Columns.given(**columns), None if root is None else Path(root)
-    told = _Told(base, grouped, impostors, scores, modality, kind, form, given, texts)
+    record = fields_of(fields) if fields else {}
+    told = _Told(base, grouped, impostors, scores, modality, kind, form, given, texts, record)
     if pairs is not None:
         of_pairs = given.only("a", "b", "same", "score", "anchor", "positive", "negative")
         rest = given.but(**dict.fromkeys(of_pairs.used()))
@@ -115,6 +121,8 @@ def read(
 
 
 def _read(source: Any, labels: Any | None, told: _Told) -> Collection:
+    if told.fields and not is_table(source):
+        raise DataError(f"fields are columns of a table, and {source!r:.80} is none; expected {', '.join(FILES)}.")
     if isinstance(source, str | Path):
         return _path(Path(source), labels, told)
     if is_table(source):
@@ -158,6 +166,10 @@ def _table(source: Any, told: _Told) -> Collection:
     table = open_table(source)
     columns, kind, guesses = found(table.names, told.columns, origin=table.origin)
     base = table.folder if told.root is None else told.root
+    if told.fields:
+        if kind != "items":
+            raise DataError(f"{table.origin} holds {kind}; fields are about a table of items, which pairs=… can name.")
+        return read_records(table, columns, told.fields, root=base, form=told.form).noted(*guesses)
     if kind == "items":
         said = told.kind == "series" or bool(told.form.channels)
         if columns.item is None and told.modality is None and told.kind in (None, "series"):

@@ -66,7 +66,7 @@ def read_rows(
     n = len(part["item"])
     if not n:
         raise DataError(f"{table.origin} has no rows.")
-    sources, found, notes = _sources(part["item"], root, table.origin, modality, kind, form)
+    sources, found, notes = sources_of(part["item"], root, table.origin, modality, kind, form)
     items = Collection(
         modality=modality or found, sources=sources, rows=np.arange(n), origin=table.origin, notes=tuple(table.notes)
     )
@@ -93,7 +93,7 @@ def known_of(items: Collection, part: dict[str, Any], columns: Columns) -> Colle
     ).noted(*notes, *odd)
 
 
-def _sources(
+def sources_of(
     column: Any, root: Path, origin: str, told: Modality | None, kind: str | None, form: Form
 ) -> tuple[Sequence[Any], Modality, list[str]]:
     """What is decoded, and how, by the kind of the cells, or as told; and what was guessed."""

@@ -6,7 +6,7 @@ They hold columns, not objects, so that ten million rows open in seconds. Must n
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, overload
 
@@ -120,3 +120,16 @@ class Rows(Lazy):
 
     def one(self, i: int) -> np.ndarray:
         return self.array[i]
+
+
+class Records(Lazy):
+    """A mapping of field to source for each row."""
+
+    def __init__(self, fields: Mapping[str, Sequence[Any]]) -> None:
+        self.fields = fields
+
+    def __len__(self) -> int:
+        return len(next(iter(self.fields.values())))
+
+    def one(self, i: int) -> dict[str, Any]:
+        return {name: sources[i] for name, sources in self.fields.items()}

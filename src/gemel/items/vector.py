@@ -1,8 +1,8 @@
-"""Vectors made elsewhere (embeddings, measurements) as items. Knows nothing of what made them."""
+"""Vectors made elsewhere (embeddings, measurements) and single numbers as items. Knows nothing of what made them."""
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -17,13 +17,18 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class VectorModality:
-    """How vectors are read: as they are, in float32.
+    """How vectors are read: as they are, in float32, or in units of the training split.
 
     Attributes:
         dim: numbers in a vector, above 0.
+        scaled: whether `fit` learns units: prices and weights need them, embeddings must stay what they are.
+        mean, std: of each number over the training split, where `scaled`; empty before `fit`.
     """
 
     dim: int
+    scaled: bool = False
+    mean: tuple[float | int, ...] = ()
+    std: tuple[float | int, ...] = ()
     name: ClassVar[str] = "vector"
 
     def __post_init__(self) -> None:
@@ -61,14 +66,21 @@ class VectorModality:
         return vector
 
     def fit(self, raws: Raws) -> VectorModality:
-        """Vectors are taken as they are: nothing to learn."""
-        return self
+        """With the units of these vectors, where they are wanted and not known yet."""
+        if not self.scaled or self.mean or not len(raws):
+            return self
+        values = np.asarray(raws, np.float64)
+        mean, std = values.mean(0), values.std(0)
+        std = np.where(std > 1e-6 * (1 + np.abs(mean)), std, 1.0)
+        return replace(self, mean=tuple(map(float, mean)), std=tuple(map(float, std)))
 
     def prepare(self, raws: Raws, *, rng: np.random.Generator | None = None) -> Prepared:
         """`vector`: float32 [m, dim]. Nothing is random, so `rng` changes nothing."""
         batch = np.asarray(raws, np.float32) if len(raws) else np.zeros((0, self.dim), np.float32)
         if batch.shape[1:] != self.shape:
             raise DataError(f"Vectors of shape {list(batch.shape[1:])} came where [{self.dim}] is expected.")
+        if self.mean:
+            batch = ((batch - np.array(self.mean)) / np.array(self.std)).astype(np.float32)
         return Prepared({"vector": batch}, np.arange(len(batch)))
 
     def without(self, raw: Float[np.ndarray, " d"], part: tuple[int, int]) -> Float[np.ndarray, " d"]:
@@ -79,4 +91,5 @@ class VectorModality:
 
     def config(self) -> dict[str, Any]:
         """Plain JSON values; `modality_from` undoes it."""
-        return {"name": self.name, **asdict(self)}
+        values = {name: list(value) if isinstance(value, tuple) else value for name, value in asdict(self).items()}
+        return {"name": self.name, **values}

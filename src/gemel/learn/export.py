@@ -93,8 +93,8 @@ class _Positional(nn.Module):
 def _onnx(encoder: Encoder) -> bytes:
     """The serialised model; `encoder` is in evaluation mode on the CPU."""
     items = tuple(encoder.example(3).values())
-    batch, length = torch.export.Dim("n", min=1), torch.export.Dim("l", min=2)
-    axes = [{0: batch} | _open_axes(shape, length) for shape in encoder.backbone.shapes.values()]
+    batch = torch.export.Dim("n", min=1)
+    axes = [{0: batch} | _open_axes(shape, _length(name)) for name, shape in encoder.backbone.shapes.items()]
     return as_onnx(_Positional(encoder).eval(), items, list(encoder.inputs), OUTPUT, (tuple(axes),))
 
 
@@ -122,6 +122,12 @@ def as_onnx(network: nn.Module, example: tuple[Tensor, ...], inputs: list[str], 
         )
     assert program is not None  # always with dynamo=True
     return _serialised(program.model_proto)
+
+
+def _length(name: str) -> Any:
+    """How long items are: the same for all inputs, or, of records, for those of a field."""
+    field = name.rpartition(".")[0]
+    return torch.export.Dim("l" + "".join(letter if letter.isalnum() else "_" for letter in field), min=2)
 
 
 def _open_axes(shape: tuple[int | None, ...], length: Any) -> dict[int, Any]:
@@ -165,9 +171,9 @@ def _agreement(encoder: Encoder, model: bytes) -> Agreement:
 
 def _difference(session: Any, inputs: dict[str, Tensor], expected: Float[np.ndarray, "m d"], n: int) -> float:
     some = {name: array[-n:].numpy() for name, array in inputs.items()}
-    if "attention_mask" in some:
-        longest = some["attention_mask"].sum(1).max()
-        some = {name: array[:, :longest] for name, array in some.items()}
+    for mask in [name for name in some if name.endswith("attention_mask")]:
+        longest, field = some[mask].sum(1).max(), mask.rpartition(".")[0]
+        some |= {name: array[:, :longest] for name, array in some.items() if name.rpartition(".")[0] == field}
     try:
         (found,) = session.run([OUTPUT], some)
     except Exception as error:

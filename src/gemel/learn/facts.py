@@ -9,7 +9,7 @@ import numpy as np
 import torch
 
 from gemel.errors import UnreadableItem
-from gemel.items import UNKNOWN, Collection
+from gemel.items import UNKNOWN, Collection, RecordModality
 from gemel.items.probe import probe
 from gemel.learn.processes import Processes
 from gemel.recipe import Facts
@@ -24,8 +24,10 @@ def facts_of(train: Collection, device: str, *, shared: bool = False) -> Facts:
     several = counts[counts >= 2]
     explicit = train.pairs if train.pairs is not None else train.triplets
     side, color = _look(train)
+    fields = train.modality.fields if isinstance(train.modality, RecordModality) else {}
     return Facts(
         modality=train.modality.name,
+        fields={name: modality.name for name, modality in fields.items()},
         items=len(train),
         identities=len(several),
         median_items=int(np.median(several)) if len(several) else 2,
@@ -49,13 +51,22 @@ def _positives_only(train: Collection) -> bool:
 
 def _look(train: Collection) -> tuple[int, bool]:
     """Median longer side of some images, and whether any has colour."""
-    if train.modality.name != "image" or not len(train):
+    if not len(train):
         return 0, False
     some = np.linspace(0, len(train) - 1, min(SAMPLE, len(train))).astype(int)
-    seen = [found for i in some if (found := probe(train.source(int(i)))) is not None]
+    seen = [found for i in some for image in _images(train, int(i)) if (found := probe(image)) is not None]
     if not seen:
         return 0, False
     return int(np.median([max(p.height, p.width) for p in seen])), any(p.color for p in seen)
+
+
+def _images(train: Collection, i: int) -> list[Any]:
+    """The image of an item, or those of a record."""
+    source = train.source(i)
+    if isinstance(train.modality, RecordModality):
+        fields = [name for name, modality in train.modality.fields.items() if modality.name == "image"]
+        return [source[name] for name in fields if source.get(name) is not None]
+    return [source] if train.modality.name == "image" else []
 
 
 def _points(train: Collection) -> int:

@@ -21,6 +21,7 @@ from torch import distributed
 
 from gemel.items import UNKNOWN
 from gemel.learn.confuse import Confuse
+from gemel.learn.encoders import Branch, Branches, Encoder
 from gemel.learn.encoders.lora import merged
 from gemel.learn.export import export
 from gemel.learn.held_out import metric_of
@@ -108,10 +109,12 @@ def _best_kept(learner: Learner, keep: Keep, *, looked: bool, best: Path) -> flo
 def exported(begun: Outset, lowest: float | None) -> Siamese:
     """The trained network as a twin that needs no PyTorch."""
     learner, network = begun.learner, merged(begun.learner.network)
-    with tempfile.TemporaryDirectory() as place:
-        file = Path(place) / "encoder.onnx"
-        export(network, file)
-        onnx = file.read_bytes()
+    backbone = network.backbone
+    onnx: bytes | dict[str, bytes]
+    if isinstance(backbone, Branches):
+        onnx = {name: _onnx(Encoder(Branch(backbone, name), network.head)) for name in backbone.names}
+    else:
+        onnx = _onnx(network)
     watched = [] if learner.held_out is None else [learner.held_out.data.content]
     looked_at = np.unique(np.concatenate([begun.training.content, *watched, begun.seen]))
     known = begun.training.identity[begun.training.identity != UNKNOWN]
@@ -132,6 +135,14 @@ def exported(begun: Outset, lowest: float | None) -> Siamese:
             backbone=getattr(learner.encoder.backbone, "config_json", {}),
         ),
     )
+
+
+def _onnx(network: Encoder) -> bytes:
+    """The network as one ONNX file, which agrees with it."""
+    with tempfile.TemporaryDirectory() as place:
+        file = Path(place) / "encoder.onnx"
+        export(network, file)
+        return file.read_bytes()
 
 
 def _measured(learner: Learner, lowest: float | None) -> dict[str, float]:

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from gemel.items import Collection
-from gemel.items.explicit import some_of_each
+from gemel.items.explicit import between, explicit, side_of, some_of_each
 from gemel.items.units import units
 from gemel.learn.distances import distance
 from gemel.learn.training_set import TrainingSet, Whole
@@ -94,12 +94,25 @@ def held_out_of(stop: Collection, data: TrainingSet, recipe: Recipe) -> HeldOut 
         kept = some_of_each(same, **how)
         a, b, same = a[kept], b[kept], same[kept]
     elif len(a):  # only same pairs were given: items that hang together by none of them count as different
-        a, b, same = pairs_of(units(stop, content=data.content), **how)
+        a, b, same = _assumed(stop, data, **how)
     else:
         a, b, same = pairs_of(data.identity, impostor_of=data.impostor_of, **how)
     if not same.any() or same.all():
         return None
     return HeldOut(data, a, b, same, metric=metric_of(recipe))
+
+
+def _assumed(
+    stop: Collection, data: TrainingSet, *, limit: int, seed: int
+) -> tuple[Int[np.ndarray, " m"], Int[np.ndarray, " m"], Bool[np.ndarray, " m"]]:
+    """Pairs of what hangs together by the pairs that were given, and of what does not; of different sides."""
+    given = explicit(stop)
+    second = None if given is None else side_of(given, len(stop))
+    a, b, same = pairs_of(units(stop, content=data.content), limit=4 * limit, seed=seed)
+    kept = np.concatenate(
+        [rows[between(a[rows], b[rows], second, limit=limit, seed=seed)] for rows in map(np.flatnonzero, (same, ~same))]
+    )
+    return a[kept], b[kept], same[kept]
 
 
 def _graded(data: TrainingSet, recipe: Recipe, *, limit: int, seed: int) -> HeldOut | None:

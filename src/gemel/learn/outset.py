@@ -14,23 +14,23 @@ import torch
 from torch import nn
 
 from gemel.errors import NotEnoughData, RecipeError
-from gemel.items import Collection, Modality, SeriesModality, TextModality, decode
+from gemel.items import Collection, Modality, RecordModality, SeriesModality, TextModality, decode
 from gemel.items.modality import Raws
 from gemel.items.series import lacking
 from gemel.learn import losses
-from gemel.learn.augment import Augment
+from gemel.learn.arrange import arranged
 from gemel.learn.chunks import refuse_batch_norm
 from gemel.learn.encoders import Encoder
 from gemel.learn.facts import device_here, facts_of
 from gemel.learn.held_out import HeldOut, held_out_of, metric_of
 from gemel.learn.learner import Learner, rehearse
 from gemel.learn.losses import Knows
+from gemel.learn.mixture import distortion_of
 from gemel.learn.parts import parts_of, shares_identities, usable_of
 from gemel.learn.processes import Processes
 from gemel.learn.shape import encoder_of, modality_of, refuse_other_kinds, shaped
 from gemel.learn.sources import source_of
 from gemel.learn.training_set import Steps, TrainingSet, batches_of, identities_of, training_set
-from gemel.learn.waves import Waves
 from gemel.recipe import Recipe, choose
 from gemel.siamese import Siamese
 
@@ -155,9 +155,10 @@ def outset(
     device = device_here()
     processes = Processes.launched()
     _refuse_what_cannot_run(recipe, device, processes)
+    data, recipe = arranged(data, recipe if start is None else shaped(recipe, data.modality, start))
     shared = shares_identities(data)
     usable, notes = usable_of(data, recipe.protocol or ("closed" if shared else "open"))
-    refuse_other_kinds(recipe, usable.modality.name)
+    refuse_other_kinds(recipe, usable.modality)
     asked = shaped(recipe if own is None else _with(own, recipe), usable.modality, start)
     recipe = choose(asked, facts_of(usable, device, shared=shared))
     usable = usable.with_(modality=modality_of(usable.modality, recipe, start))
@@ -185,7 +186,7 @@ def outset(
     learner.recipe = recipe = _budget(learner.recipe, len(train), learner.steps.batches.rows, seconds)
     learner.steps.total = recipe.steps or 1
     calibrating = None if parts.calibrate is None else parts.calibrate.with_(modality=modality)
-    said = (*data.notes, *notes, *parts.notes, decoded.summary(), *_of_texts(asked, train), *_of_series(train))
+    said = (*data.notes, *notes, *parts.notes, decoded.summary(), *_of_items(asked, train))
     chosen = {name: value for name, value in recipe.chosen().items() if getattr(asked, name) is None}
     fingerprint = parts.fingerprint + ("" if start is None else f"from {start.embedding_id}\n")
     return Outset(
@@ -205,22 +206,40 @@ def outset(
     )
 
 
-def _of_texts(asked: Recipe, data: TrainingSet) -> list[str]:
+def _of_items(asked: Recipe, data: TrainingSet) -> list[str]:
+    """What there is to say of the training items, or of each field of records."""
+    modality, some = data.modality, data.some(FIT)
+    if not isinstance(modality, RecordModality):
+        return _of_kind(modality, some, asked.encoder)
+    said = []
+    for name, field in modality.fields.items():
+        there = [raw[name] for raw in some if name in raw]
+        if len(there) < len(some) and not modality.single:
+            said.append(f"{len(some) - len(there)} of {len(some)} training records looked at have no {name}.")
+        said += [f"{name}: {sentence}" for sentence in _of_kind(field, there, asked.encoder)]
+    return said
+
+
+def _of_kind(modality: Modality, some: Raws, encoder: str | None) -> list[str]:
+    if isinstance(modality, TextModality):
+        return _of_texts(modality, some, encoder)
+    return _of_series(modality, some) if isinstance(modality, SeriesModality) else []
+
+
+def _of_texts(modality: TextModality, some: Raws, encoder: str | None) -> list[str]:
     """What there is to say of texts: how many are not read to their end, and what would be better than from scratch."""
-    if not isinstance(data.modality, TextModality):
-        return []
-    said, some = [], data.some(FIT)
-    if cut := data.modality.cut(some):
+    said = []
+    if cut := modality.cut(some):
         said.append(
-            f"{cut} of {len(some)} training texts looked at are longer than {data.modality.length} pieces; what is "
+            f"{cut} of {len(some)} training texts looked at are longer than {modality.length} pieces; what is "
             "beyond is not read. Raise length to read more."
         )
-    if broken := data.modality.broken(some):
+    if broken := modality.broken(some):
         said.append(
             f"{broken} of {len(some)} training texts looked at hold bytes that are no UTF-8; these were replaced by "
             "\ufffd. Save the file as UTF-8 to keep them."
         )
-    if asked.encoder is None:
+    if encoder is None:
         said.append(
             "The text encoder starts from scratch. Where the network allows it, "
             "encoder = pretrained:sentence-transformers/all-MiniLM-L6-v2 (91 MB to download) is far better."
@@ -228,16 +247,14 @@ def _of_texts(asked: Recipe, data: TrainingSet) -> list[str]:
     return said
 
 
-def _of_series(data: TrainingSet) -> list[str]:
+def _of_series(modality: SeriesModality, some: Raws) -> list[str]:
     """What there is to say of series: how many lack values, and how many are longer than what is encoded at once."""
-    if not isinstance(data.modality, SeriesModality):
-        return []
-    some, said = data.some(FIT), []
+    said = []
     if count := lacking(some):
         said.append(f"{count} of {len(some)} training series looked at lack values, which are interpolated.")
-    if count := sum(len(raw) > data.modality.length for raw in some):
+    if count := sum(len(raw) > modality.length for raw in some):
         said.append(
-            f"{count} of {len(some)} training series looked at are longer than {data.modality.length} points: training "
+            f"{count} of {len(some)} training series looked at are longer than {modality.length} points: training "
             "takes a random part of each, and an embedding is the mean over windows. length says how long a part is."
         )
     return said
@@ -270,8 +287,7 @@ def _learner(
     batches = batches_of(train, recipe)
     loss = losses.build(recipe, identities_of(train, recipe), own)
     recipe = recipe.but(**{name: getattr(loss.core, name) for name in OWN_DEFAULTS if hasattr(loss.core, name)})
-    augment = Waves.of(recipe) if isinstance(train.modality, SeriesModality) else Augment.of(recipe)
-    steps = Steps(train, batches, augment, recipe.steps or 1, recipe.seed, processes)
+    steps = Steps(train, batches, distortion_of(train.modality, recipe), recipe.steps or 1, recipe.seed, processes)
     return Learner(encoder, loss, recipe, steps, held_out)
 
 
@@ -317,7 +333,9 @@ def _in_memory(raws: Raws) -> int:
     """Bytes of decoded items that are not mapped from disk."""
     if isinstance(raws, np.memmap):
         return 0
-    return raws.nbytes if isinstance(raws, np.ndarray) else sum(np.asarray(raw).nbytes for raw in raws)
+    if isinstance(raws, dict):
+        return _in_memory(list(raws.values()))
+    return raws.nbytes if isinstance(raws, np.ndarray) else sum(_in_memory(raw) for raw in raws)
 
 
 def _budget(recipe: Recipe, items: int, rows: int, seconds: float | None) -> Recipe:

@@ -34,7 +34,7 @@ def quantized(twin: Siamese) -> Siamese:
         ModelError: the encoder has nothing to round, or is rounded already.
     """
     if not isinstance(twin.encoder, OnnxEncoder):
-        raise ModelError("This twin compares vectors as they are; there is no encoder to put into int8.")
+        raise ModelError("int8 is for a twin of one encoder; this one has two branches, or takes vectors as they are.")
     if twin.method.precision == "int8":
         raise ModelError("This encoder is in int8 already.")
     content = _rounded(twin.encoder.content)

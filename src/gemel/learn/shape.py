@@ -11,13 +11,16 @@ from typing import Any
 import safetensors.torch
 
 from gemel.errors import RecipeError
-from gemel.items import ImageModality, Modality, SeriesModality, TextModality
+from gemel.items import ImageModality, Modality, RecordModality, SeriesModality, TextModality
 from gemel.learn import encoders
 from gemel.learn.encoders import Encoder, lora
-from gemel.recipe import CHOICES, Recipe
+from gemel.recipe import CHOICES, Recipe, of_field
 from gemel.siamese import Siamese
 
-SHAPE = tuple("encoder width depth dim norm cell pooling distance size color aspect length vocabulary prepare".split())
+SHAPE = tuple(
+    "encoder fusion branches width depth dim norm cell pooling distance size color aspect length vocabulary "
+    "prepare".split()
+)
 """Choices that decide which weights a network has and what it takes."""
 ABOUT = {
     "size": ("image",),
@@ -26,6 +29,8 @@ ABOUT = {
     "vocabulary": ("text",),
     "prepare": ("series",),
     "length": ("text", "series"),
+    "fusion": ("record",),
+    "branches": ("record",),
     "cell": ("text", "series"),
     "pooling": ("text", "series"),
 }
@@ -70,6 +75,11 @@ def _with_weights(recipe: Recipe, modality: Modality, start: Siamese | None) -> 
 def modality_of(modality: Modality, recipe: Recipe, start: Siamese | None) -> Modality:
     """How items are prepared: as the recipe says, or as a pretrained encoder wants them."""
     name = recipe.encoder or ""
+    if isinstance(modality, RecordModality):
+        if start is not None:
+            return start.modality
+        own = {n: modality_of(field, of_field(recipe, n, field.name), None) for n, field in modality.fields.items()}
+        return replace(modality, fields=own)
     if start is not None and isinstance(start.modality, TextModality):
         return _read_alike(start.modality, recipe, start)
     if start is not None and start.origin.backbone:
@@ -96,13 +106,15 @@ def modality_of(modality: Modality, recipe: Recipe, start: Siamese | None) -> Mo
     return made if by_hand == ImageModality() or _differs(by_hand, recipe) else by_hand
 
 
-def refuse_other_kinds(recipe: Recipe, modality: str) -> None:
-    """Raises RecipeError for a choice that is about other kinds of items."""
+def refuse_other_kinds(recipe: Recipe, modality: Modality) -> None:
+    """Raises RecipeError for a choice that is about other kinds of items, and about none of the fields of a record."""
+    fields = modality.fields.values() if isinstance(modality, RecordModality) else ()
+    here = {modality.name, *(field.name for field in fields)}
     for name, kinds in ABOUT.items():
-        if getattr(recipe, name) is not None and modality not in kinds:
+        if getattr(recipe, name) is not None and not here & set(kinds):
             raise RecipeError(
                 f"{name} = {getattr(recipe, name)!r} is about {' and '.join(kinds)} items, and these are of modality "
-                f"{modality}; leave it out."
+                f"{' and '.join(sorted(here))}; leave it out."
             )
 
 

@@ -8,12 +8,14 @@ from dataclasses import dataclass
 CHOICES: dict[str, tuple[str, ...]] = {
     "loss": tuple(
         "supcon infonce decoupled multiplenegatives npair contrastive bce sigmoid multisimilarity circle lifted "
-        "triplet softmax cosface arcface proxyanchor doublemargin regression cosent pearson simclr vicreg own".split()
+        "triplet softmax cosface arcface proxyanchor doublemargin regression cosent pearson simclr vicreg clip "
+        "own".split()
     ),
     "distance": ("cosine", "euclidean", "manhattan", "learned", "auto"),
     "miner": ("all", "hard", "semihard", "weighted"),
     "tune": ("full", "frozen", "warmup", "lora"),
     "norm": ("batch", "group"),
+    "fusion": ("concat", "gated", "attention"),
     "cell": ("lstm", "gru"),
     "pooling": ("mean", "cls", "max", "last", "attention"),
     "aspect": ("stretch", "pad", "crop"),
@@ -60,7 +62,7 @@ RANGES = {
     **_each("seed", Range(high=2**63, without_high=True)),
     **_each("shear", Range(high=90, without_high=True)),
     **_each("cut", Range(high=1, without_low=True)),
-    **_each("dropout average warmup scale confused gain crop warp bend", Range(high=1, without_high=True)),
+    **_each("hide dropout average warmup scale confused gain crop warp bend", Range(high=1, without_high=True)),
     **_each("hue erase", Range(high=1)),
     **_each("holdout", Range(high=0.5, reason=": training keeps at least half")),
 }

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
+from gemel.errors import RecipeError
 from gemel.recipe.allowed import BUDGETS, PROXIES
 from gemel.recipe.fields import Recipe
 
@@ -18,6 +20,7 @@ class Facts:
 
     Attributes:
         modality: name of the modality.
+        fields: of records: name → modality, in order; empty for other items.
         items: number of training items.
         identities: number of identities with at least two items.
         median_items: items of the median identity among those.
@@ -35,6 +38,7 @@ class Facts:
     """
 
     modality: str
+    fields: Mapping[str, str] = field(default_factory=dict)
     items: int
     identities: int
     median_items: int
@@ -53,9 +57,11 @@ class Facts:
 
 def choose(recipe: Recipe, facts: Facts) -> Recipe:
     """Close every choice that the recipe leaves open, from what the data is."""
-    loss = recipe.loss or _loss(facts)
+    loss = recipe.loss or ("clip" if recipe.branches else _loss(facts))
     distance = recipe.distance or ("learned" if loss == "bce" else "cosine")
-    pretrained = (recipe.encoder or "").startswith("pretrained:")
+    if facts.fields:
+        recipe = recipe.but(encoder=_encoders(recipe.encoder, facts.fields))
+    pretrained = "pretrained:" in (recipe.encoder or "")
     budget_open = all(getattr(recipe, name) is None for name in BUDGETS)
     defaults: dict[str, Any] = {
         "loss": loss,
@@ -75,6 +81,33 @@ def choose(recipe: Recipe, facts: Facts) -> Recipe:
     return recipe.but(**open_fields)
 
 
+def of_field(recipe: Recipe, field: str, modality: str) -> Recipe:
+    """The choices for one field of a record: what was left open, as items of that kind have it alone."""
+    encoder = _named(recipe.encoder).get(field)
+    kind = "pretrained" if (encoder or "").startswith("pretrained:") else encoder
+    own = recipe.but(encoder=encoder, tune=recipe.tune if kind == "pretrained" else "full")
+    defaults = _network(modality, kind=kind, tune=own.tune)
+    return own.but(**{name: value for name, value in defaults.items() if getattr(own, name) is None})
+
+
+def _encoders(given: str | None, fields: Mapping[str, str]) -> str:
+    """The encoder of every field of a record, as FIELD=ENCODER,…: as given, or what fits its kind."""
+    named = _named(given)
+    if strange := [name for name in named if name not in fields]:
+        raise RecipeError(
+            f"encoder = {given!r} names no field {strange[0]!r}; of a record, the encoder of a field is chosen as "
+            f"FIELD=ENCODER, and its fields are {', '.join(fields)}."
+        )
+    usual = {name: _network(kind, kind=None, tune="full")["encoder"] for name, kind in fields.items()}
+    return ",".join(f"{name}={encoder}" for name, encoder in (usual | named).items())
+
+
+def _named(encoders: str | None) -> dict[str, str]:
+    """Field → encoder, from FIELD=ENCODER,…"""
+    pairs = [word.partition("=") for word in (encoders or "").split(",") if word.strip()]
+    return {name.strip(): encoder.strip() for name, _, encoder in pairs}
+
+
 def _network(modality: str, *, kind: str | None, tune: str) -> dict[str, Any]:
     """Kind and size of the encoder; what comes trained has its own dimensions."""
     if modality == "text":
@@ -83,6 +116,8 @@ def _network(modality: str, *, kind: str | None, tune: str) -> dict[str, Any]:
         if kind == "pretrained":  # a frozen one needs a layer that learns
             return {"pooling": "mean", **({"dim": 256} if tune in ("frozen", "warmup") else {})}
         return {"pooling": "mean", **cell, **sized}
+    if modality == "record":
+        return {"dim": 256}
     if modality == "series":
         cell = {"cell": "lstm"} if kind == "recurrent" else {}
         return {"encoder": "residual", "width": 64, "depth": 3, "dim": 128, "pooling": "mean", **cell}
@@ -100,6 +135,9 @@ def _shape(recipe: Recipe, facts: Facts) -> dict[str, Any]:
     norm = {"norm": "group" if alone else "batch"}
     if facts.modality == "series":
         return {"length": max(2, min(LONGEST, facts.points)), **norm}
+    if facts.modality == "record":
+        shown = {"size": _side(facts), "color": facts.color, "aspect": "stretch"} if facts.side else {}
+        return {"fusion": None if recipe.branches else "gated", **shown, **norm}
     if facts.modality == "image":
         return {"size": _side(facts), "color": facts.color, "aspect": "stretch", **norm}
     return norm

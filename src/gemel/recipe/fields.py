@@ -35,7 +35,13 @@ class Recipe:
 
     # the shared subnetwork
     encoder: Annotated[
-        str | None, "conv, residual, delay, dense, recurrent, transformer, or pretrained:NAME_OR_FOLDER (Hugging Face)"
+        str | None,
+        "conv, residual, delay, dense, recurrent, transformer, or pretrained:NAME_OR_FOLDER (Hugging Face); of "
+        "records, FIELD=ENCODER,…",
+    ] = None
+    fusion: Annotated[str | None, "how the fields of a record become one embedding"] = None
+    branches: Annotated[
+        str | None, "two fields of a record, such as image,title, each with an encoder of its own into one space"
     ] = None
     width: Annotated[int | None, "channels of the first block"] = None
     depth: Annotated[int | None, "number of blocks"] = None
@@ -89,6 +95,8 @@ class Recipe:
     crop: Annotated[float, "a stretch of a series without up to this share of it, drawn out to its length"] = 0.0
     warp: Annotated[float, "time of a series made uneven, by up to this share of its length"] = 0.0
     bend: Annotated[float, "slow random factor along a series, up to this share either way"] = 0.0
+
+    hide: Annotated[float, "share of records of which a field is hidden, so that it may be missing in use"] = 0.2
 
     # what counts as the same
     cut: Annotated[float | None, "score, from 0 to 1, from which on graded pairs count as the same"] = None

@@ -12,6 +12,7 @@ import numpy as np
 from gemel.errors import DataError, Overlap
 from gemel.items.collection import Collection
 from gemel.items.words import first, many
+from gemel.siamese.branches import sides
 from gemel.siamese.decision import Decision, fit_decision
 from gemel.siamese.embedding import Embeddings, Progress
 from gemel.siamese.grades import Grades, fit_grades
@@ -38,6 +39,7 @@ def calibrated(
     progress: Progress | None,
 ) -> Siamese:
     """The twin with a decision fitted on this data; arguments and errors as in `Siamese.calibrate`."""
+    data = sides(twin, data)
     found = twin.embed(data, progress=progress).require(allow_bad, data.origin)
     before = twin.seen.in_training(found.content)
     if before.any() and not allow_overlap:

@@ -23,8 +23,7 @@ def described(twin: Siamese) -> str:
     taught = [f"Trained on {many(trained['identities'], 'identity')}"] if trained.get("identities") else []
     saw = [f"saw {many(trained['items'], 'item')} in training and stopping"] if "items" in trained else []
     lines = [
-        f"Compares {plural(twin.modality.name)} by {method.distance} distance of {method.dim} dimensions, "
-        f"{method.precision}.",
+        f"Compares {_compared(twin)} by {method.distance} distance of {method.dim} dimensions, {method.precision}.",
         "" if twin.head is None else "A pair head looks at two embeddings once more and says how far apart they are.",
         f"Its first {' or '.join(map(str, twin.prefixes))} dimensions are embeddings too." if twin.prefixes else "",
         f"Encoder: {origin.encoder}." if origin.encoder else "",
@@ -33,6 +32,14 @@ def described(twin: Siamese) -> str:
         *([] if twin.grades is not None and twin.decision is None else _decision(twin.decision)),
     ]
     return "\n".join(line for line in lines if line)
+
+
+def _compared(twin: Siamese) -> str:
+    """What is compared: items of a kind, records of some fields, or one field with another."""
+    if twin.method.branches:
+        return " with ".join(twin.method.branches)
+    fields = getattr(twin.modality, "fields", None)
+    return plural(twin.modality.name) + (f" of {', '.join(fields)}" if fields else "")
 
 
 def _on(created: str) -> str:
@@ -120,7 +127,11 @@ def _costs(found: Evaluation) -> list[str]:
 
 
 def _neighbours(found: Evaluation) -> list[str]:
-    lines = []
+    lines = [
+        f"{ask.asking} → {ask.answering}: "
+        + "   ".join(f"R@{r.k} {_share(r.value, r.interval)}" for r in ask.retrieval.recall)
+        for ask in found.across
+    ]
     if found.retrieval is not None:
         recall = "   ".join(f"R@{r.k} {r.value:.2%}" for r in found.retrieval.recall)
         lines.append(f"Neighbours: {recall}   MAP@R {found.retrieval.map_at_r:.2%}")

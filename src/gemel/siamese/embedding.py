@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from numbers import Real
 from pathlib import Path
@@ -19,6 +19,8 @@ from gemel.errors import DataError, ModelError, TooManyBad, UnreadableItem
 from gemel.items.collection import Collection
 from gemel.items.decoded import Bad, content_id, listed
 from gemel.items.modality import Modality, Raw
+from gemel.items.record import RecordModality
+from gemel.items.sources import Records
 from gemel.items.words import plural
 from gemel.siamese.onnx import Encoder, OnnxEncoder
 
@@ -69,6 +71,8 @@ def is_one(items: Any, modality: Modality) -> bool:
     """Whether this is one item: a path, bytes, an image, an array of one item; not a list or a stack of them."""
     if isinstance(items, Collection):
         return False
+    if modality.name == "record":
+        return isinstance(items, Mapping | str | bytes)
     if modality.name == "text":
         return isinstance(items, str | bytes | Path) or not hasattr(items, "__len__")
     if isinstance(items, np.ndarray):
@@ -86,6 +90,7 @@ def collected(items: Any, modality: Modality) -> Collection:
         DataError: not something that holds items.
     """
     if isinstance(items, Collection):
+        items = _lifted(items, modality)
         if items.modality.name != modality.name:
             raise ModelError(
                 f"This twin compares {plural(modality.name)}; {items.origin} holds {plural(items.modality.name)}."
@@ -98,6 +103,17 @@ def collected(items: Any, modality: Modality) -> Collection:
     if isinstance(items, Sequence | np.ndarray):
         return _plain(items, modality)
     raise DataError(f"Expected an item, a list of items or a Collection to embed; a {type(items).__name__} came.")
+
+
+def _lifted(items: Collection, modality: Modality) -> Collection:
+    """Images, or texts, as records of that one field, where records are expected that have one field of that kind."""
+    if not isinstance(modality, RecordModality):
+        return items
+    fitting = [name for name, field in modality.fields.items() if field.name == items.modality.name]
+    if len(fitting) != 1:
+        return items
+    names = items.names if len(items.names) else items.sources
+    return items.with_(modality=modality, sources=Records({fitting[0]: items.sources}), names=names)
 
 
 def _plain(sources: Sequence[Any] | np.ndarray, modality: Modality) -> Collection:
@@ -142,7 +158,7 @@ def embedded(
 def _together(raws: list[Raw], modality: Modality, encoder: Encoder) -> list[Int[np.ndarray, " _"]]:
     """Which items are prepared and encoded together: all of a batch, as the modality groups them, or none."""
     groups = getattr(modality, "together", None)
-    if isinstance(encoder, OnnxEncoder) and encoder.alone:
+    if getattr(encoder, "alone", False):
         return list(np.arange(len(raws))[:, None])
     if not raws:
         return []

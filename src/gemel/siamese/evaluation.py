@@ -29,6 +29,8 @@ from gemel.measure import (
     retrieval_of,
     verification_of,
 )
+from gemel.siamese.across import Across, across
+from gemel.siamese.branches import sides
 from gemel.siamese.calibrate import named
 from gemel.siamese.decision import Decision
 from gemel.siamese.describing import summarised
@@ -80,6 +82,7 @@ class Evaluation:
         f1: the same at the decision's own threshold; None without a decision too.
         retrieval: how good neighbours are; None when identities do not allow it.
         few_shot: N-way one-shot accuracy; None when identities do not allow it.
+        across: how well one side of the pairs finds the other, both ways; empty where pairs have no sides.
         trained_on: items that training saw.
         calibrated_on: items that calibration saw.
         notes: what to know before quoting these numbers.
@@ -95,6 +98,7 @@ class Evaluation:
     f1: float | None
     retrieval: Retrieval | None
     few_shot: FewShot | None
+    across: tuple[Across, ...]
     trained_on: int
     calibrated_on: int
     notes: tuple[str, ...]
@@ -135,6 +139,7 @@ def evaluate(
         NotEnoughData: there are no same, or no different, pairs.
         TooManyBad: more bad items than allowed.
     """
+    data = sides(twin, data)
     found = twin.embed(data, progress=progress) if found is None else found
     found = found.require(allow_bad, data.origin)
     if cut is None and twin.grades is not None:
@@ -145,8 +150,10 @@ def evaluate(
         raise NotEnoughData(f"{data.origin} has no {kind} pairs; measuring takes both kinds.")
     distance = pairs.distances(found.vectors, twin.metric)
     decision = twin.decision if twin.decision is not None and twin.decision.method == twin.method else None
-    neighbours = _Neighbours(data.take(found.index), found, twin.method.distance, seed)
-    retrieval, shots = neighbours.retrieval(), neighbours.one_shot()
+    items = data.take(found.index)
+    neighbours = _Neighbours(items, found, twin.method.distance, seed)
+    crossing = across(items, found, distance=twin.method.distance, names=twin.method.branches, seed=seed)
+    retrieval, shots = (None, None) if crossing else (neighbours.retrieval(), neighbours.one_shot())
     trained, calibrated = twin.seen.in_training(found.content), twin.seen.in_calibration(found.content)
     if twin.head is not None and retrieval is not None:
         neighbours.notes.append(f"Neighbours are those by {twin.method.distance} distance, without the pair head.")
@@ -171,6 +178,7 @@ def evaluate(
         f1=None if every is None or decision is None else f1(*every, decision.threshold()),
         retrieval=retrieval,
         few_shot=shots,
+        across=crossing,
         trained_on=int(trained.sum()),
         calibrated_on=int(calibrated.sum()),
         notes=tuple(note for note in notes if note),

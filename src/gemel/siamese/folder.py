@@ -2,6 +2,7 @@
 
     manifest.json        what the model is, and the checksum of every file beside it; closes with its own
     encoder.onnx         the shared encoder; absent where vectors are compared as they are
+    branch-1.onnx, …     the encoders of two branches, in its place
     head.onnx            the pair head; absent where the distance of the embeddings decides
     decision.json        from distance to probability; absent until calibrated
     prefixes.json        the same for the first dimensions alone; absent unless training promised such prefixes

@@ -13,7 +13,7 @@ import numpy as np
 from gemel.distances import Distance
 from gemel.errors import NotEnoughData
 from gemel.items.collection import Collection, Pairs
-from gemel.items.explicit import explicit, some_of_each
+from gemel.items.explicit import between, explicit, side_of, some_of_each
 from gemel.items.units import claims, units
 from gemel.measure.pairing import owners, pairs_of
 from gemel.neighbors.exact import paired_at
@@ -78,7 +78,7 @@ def known_pairs(
         a, b, same, unit = pairs.a, pairs.b, _answers(pairs, cut, data.origin), units(items, content=found.content)
         assumed = bool(same.all()) and cut is None
         if assumed:
-            random = _random(unit, limit=limit, seed=seed)
+            random = _random(unit, side_of(pairs, len(items)), limit=limit, seed=seed)
             a, b = np.concatenate([a, random[0]]), np.concatenate([b, random[1]])
             same = np.arange(len(a)) < len(same)
         kept = some_of_each(same, limit=limit, seed=seed)
@@ -141,10 +141,14 @@ def _answers(pairs: Pairs, cut: float | None, origin: str) -> Bool[np.ndarray, "
     return pairs.score >= cut
 
 
-def _random(unit: Int[np.ndarray, " n"], *, limit: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
-    """Pairs of items of different chains."""
-    a, b, same = pairs_of(unit, limit=limit, seed=seed)
-    return a[~same], b[~same]
+def _random(
+    unit: Int[np.ndarray, " n"], second: Bool[np.ndarray, " n"] | None, *, limit: int, seed: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Pairs of items of different chains, and of different sides where pairs have sides."""
+    a, b, same = pairs_of(unit, limit=4 * limit, seed=seed)
+    a, b = a[~same], b[~same]
+    kept = between(a, b, second, limit=limit, seed=seed)
+    return a[kept], b[kept]
 
 
 def _distinct(

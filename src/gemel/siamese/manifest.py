@@ -19,7 +19,8 @@ FORMAT = 1
 MANIFEST = "manifest.json"
 ENCODER, HEAD, DECISION, GRADES, SEEN = "encoder.onnx", "head.onnx", "decision.json", "grades.json", "seen.npy"
 PREFIXES, WEIGHTS = "prefixes.json", "weights.safetensors"
-FILES = (ENCODER, HEAD, DECISION, PREFIXES, GRADES, SEEN, WEIGHTS)
+BRANCHES = ("branch-1.onnx", "branch-2.onnx")
+FILES = (ENCODER, *BRANCHES, HEAD, DECISION, PREFIXES, GRADES, SEEN, WEIGHTS)
 """Every file that a model folder may hold beside its manifest."""
 
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from gemel.errors import ModelError
+from gemel.siamese.branches import BranchEncoders
 from gemel.siamese.decision import Decision
 from gemel.siamese.grades import Grades
 from gemel.siamese.onnx import OnnxEncoder
@@ -59,7 +60,7 @@ def shortened(twin: Siamese, dim: int) -> Siamese:
     """The twin of the first `dim` dimensions; arguments and errors as in `Siamese.prefix`."""
     if dim == twin.method.dim:
         return twin
-    if dim not in promised(twin) or not isinstance(twin.encoder, OnnxEncoder):
+    if dim not in promised(twin) or not isinstance(twin.encoder, OnnxEncoder | BranchEncoders):
         there = ", ".join(map(str, (*promised(twin), twin.method.dim)))
         raise ModelError(
             f"This twin has no embeddings of {dim} dimensions, but of {there}. Shorter ones are promised in "

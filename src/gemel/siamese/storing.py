@@ -7,7 +7,8 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from gemel import __version__
-from gemel.siamese.manifest import DECISION, ENCODER, GRADES, HEAD, PREFIXES, SEEN, WEIGHTS, Manifest, Part
+from gemel.siamese.branches import BranchEncoders
+from gemel.siamese.manifest import BRANCHES, DECISION, ENCODER, GRADES, HEAD, PREFIXES, SEEN, WEIGHTS, Manifest, Part
 from gemel.siamese.onnx import OnnxEncoder
 
 if TYPE_CHECKING:
@@ -21,6 +22,8 @@ def stored(twin: Siamese) -> tuple[Manifest, dict[str, Part]]:
     if isinstance(twin.encoder, OnnxEncoder):
         parts[ENCODER] = Part.of(twin.encoder.content)
         wiring = {name: getattr(twin.encoder, name) for name in ("inputs", "output", "first")}
+    if isinstance(twin.encoder, BranchEncoders):
+        parts |= {BRANCHES[i]: Part.of(one.content) for i, one in enumerate(twin.encoder.encoders.values())}
     if twin.head is not None:
         parts[HEAD] = Part.of(twin.head.content)
     if twin.decision is not None:

@@ -21,10 +21,23 @@ from gemel.items.modality import Modality
 from gemel.items.registry import modality_from
 from gemel.items.vector import VectorModality
 from gemel.siamese import folder as folders
+from gemel.siamese.branches import BranchEncoders, part_of, sided
 from gemel.siamese.decision import Decision
 from gemel.siamese.embedding import Embeddings, Progress, collected, embedded, is_one
 from gemel.siamese.grades import Grades
-from gemel.siamese.manifest import DECISION, ENCODER, GRADES, HEAD, PREFIXES, SEEN, WEIGHTS, Origin, Part, finite
+from gemel.siamese.manifest import (
+    BRANCHES,
+    DECISION,
+    ENCODER,
+    GRADES,
+    HEAD,
+    PREFIXES,
+    SEEN,
+    WEIGHTS,
+    Origin,
+    Part,
+    finite,
+)
 from gemel.siamese.onnx import Encoder, OnnxEncoder, Verbatim
 from gemel.siamese.operating import Method
 from gemel.siamese.pairhead import PairHead
@@ -95,6 +108,9 @@ class Siamese:
         encoder: Encoder = Verbatim()
         if ENCODER in parts:
             encoder = OnnxEncoder(parts[ENCODER].read(), providers=providers, threads=threads, **manifest.wiring)
+        if method.branches:
+            held = [OnnxEncoder(parts[name].read(), providers=providers, threads=threads) for name in BRANCHES]
+            encoder = BranchEncoders(dict(zip(method.branches, held, strict=True)))
         head = None
         if HEAD in parts:
             head = PairHead(parts[HEAD].read(), distances.distance(method.distance), threads=threads)
@@ -116,7 +132,7 @@ class Siamese:
     @classmethod
     def from_training(
         cls,
-        encoder: bytes,
+        encoder: bytes | Mapping[str, bytes],
         *,
         modality: Modality,
         distance: str,
@@ -127,7 +143,7 @@ class Siamese:
         """What training hands over.
 
         Args:
-            encoder: the exported network, ONNX.
+            encoder: the exported network, ONNX; or those of two branches, by field.
             modality: how its inputs are prepared.
             distance: euclidean, manhattan or cosine; for the learned one manhattan.
             dim: dimensions of an embedding.
@@ -135,10 +151,13 @@ class Siamese:
             precision: the number format in which the exported network computes.
         """
         trained = trained or Trained()
+        held = {} if isinstance(encoder, bytes) else {name: OnnxEncoder(one) for name, one in encoder.items()}
         return cls(
             modality=modality,
-            encoder=OnnxEncoder(encoder),
-            method=Method(distance=distances.distance(distance).name, dim=dim, precision=precision),
+            encoder=OnnxEncoder(encoder) if isinstance(encoder, bytes) else BranchEncoders(held),
+            method=Method(
+                distance=distances.distance(distance).name, dim=dim, precision=precision, branches=tuple(held)
+            ),
             origin=trained.origin(),
             seen=Seen() if trained.content is None else Seen.of(trained=trained.content),
             kept=None if trained.weights is None else Part.of(trained.weights),
@@ -213,6 +232,7 @@ class Siamese:
             UnreadableItem: one of two single items is bad. In lists, its distance is NaN.
             DataError: lists of different lengths.
         """
+        a, b = sided(self, a, 0), sided(self, b, 1)
         one = is_one(a, self.modality), is_one(b, self.modality)
         if all(one):
             return self._between(a, b)
@@ -336,6 +356,25 @@ class Siamese:
         """
         return shortened(self, dim)
 
+    def branch(self, field: str) -> Siamese:
+        """The twin of one branch: it embeds and compares items of that field alone, as they are and not as records.
+
+        Its embeddings lie in the space of both; it has no decision, for the one there is belongs to both.
+
+        Raises:
+            ModelError: there is no such branch.
+        """
+        modality, encoder = part_of(self, field)
+        return self.but(
+            modality=modality,
+            encoder=encoder,
+            method=replace(self.method, branches=()),
+            decision=None,
+            grades=None,
+            prefixed=(),
+            kept=None,
+        )
+
     def weights(self) -> bytes:
         """What training goes on from: safetensors. Raises ModelError when the model has none."""
         if self.kept is None:
@@ -383,6 +422,7 @@ class Siamese:
         return dict(finite(values))
 
     def _between(self, a: Any, b: Any) -> float:
+        a, b = sided(self, a, 0), sided(self, b, 1)
         found = self.embed([a, b])
         for bad in found.bad:
             named = isinstance((a, b)[bad.row], str | Path)

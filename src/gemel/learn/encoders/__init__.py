@@ -15,12 +15,23 @@ from gemel.learn.encoders.conv import conv
 from gemel.learn.encoders.delay import Delay
 from gemel.learn.encoders.dense import dense
 from gemel.learn.encoders.encoder import Backbone, Encoder, Head
+from gemel.learn.encoders.fusion import Branch, Branches, Fusion
 from gemel.learn.encoders.recurrent import Recurrent, RecurrentSeries
 from gemel.learn.encoders.residual import residual
 from gemel.learn.encoders.wave import Wave
-from gemel.recipe import Recipe
+from gemel.recipe import Recipe, of_field
 
-__all__ = ["Backbone", "Encoder", "Head", "build", "pretrained_modality", "pretrained_text", "refuse_longer"]
+__all__ = [
+    "Backbone",
+    "Branch",
+    "Branches",
+    "Encoder",
+    "Head",
+    "build",
+    "pretrained_modality",
+    "pretrained_text",
+    "refuse_longer",
+]
 
 FITS = {
     "conv": ("image",),
@@ -40,15 +51,15 @@ def build(recipe: Recipe, modality: Modality, *, pretrained_config: dict[str, An
     Args:
         recipe: a chosen one: encoder, width, depth, dim, norm and distance are not None.
         modality: the fitted modality; it knows the shape of a prepared item.
-        pretrained_config: `config_json` of a pretrained backbone, to build it again without its
-            folder and with random weights, which the caller then replaces.
+        pretrained_config: `config_json` of a pretrained backbone (of records: of each, by field), to build it again
+            without its folder and with random weights, which the caller then replaces.
 
     Raises:
         RecipeError: the encoder does not exist, or does not fit the modality or another choice.
     """
     backbone = _backbone(recipe, modality, pretrained_config)
     own = modality.name == "text" and str(recipe.encoder).startswith("pretrained:")
-    plain = own and recipe.dim in (None, backbone.features)
+    plain = isinstance(backbone, Branches) or (own and recipe.dim in (None, backbone.features))
     dim = backbone.features if plain else _given(recipe, "dim")
     weighted = recipe.distance == "learned"
     head = Head(backbone.features, dim, dropout=recipe.dropout, weighted=weighted, plain=plain)
@@ -56,6 +67,8 @@ def build(recipe: Recipe, modality: Modality, *, pretrained_config: dict[str, An
 
 
 def _backbone(recipe: Recipe, modality: Any, pretrained_config: dict[str, Any] | None) -> Backbone:
+    if modality.name == "record":
+        return _of_fields(recipe, modality, pretrained_config or {})
     kind = _kind(recipe, modality)
     if modality.name == "text":
         return _of_texts(recipe, kind, modality, pretrained_config)
@@ -68,6 +81,17 @@ def _backbone(recipe: Recipe, modality: Any, pretrained_config: dict[str, Any] |
         return dense(modality.dim, **size)
     network = conv if kind == "conv" else residual
     return network(modality.channels, size=(modality.height, modality.width), **size)
+
+
+def _of_fields(recipe: Recipe, modality: Any, pretrained_configs: dict[str, Any]) -> Backbone:
+    backbones = {
+        name: _backbone(of_field(recipe, name, field.name), field, pretrained_configs.get(name))
+        for name, field in modality.fields.items()
+    }
+    dim = _given(recipe, "dim")
+    if modality.single:
+        return Branches(backbones, dim=dim)
+    return Fusion(backbones, width=dim, how=_given(recipe, "fusion"))
 
 
 def _of_series(recipe: Recipe, kind: str, modality: Any) -> Backbone:

@@ -42,11 +42,15 @@ class InfoNCE(Rowwise):
         self.decoupled = decoupled
 
     def cost(self, apart: Float[Tensor, "b m"], block: Block, whole: Whole) -> Term:
-        logits, slope = apart.detach() / -self.temperature, -1 / self.temperature
+        return self.picked(apart, block, self.temperature)
+
+    def picked(self, apart: Float[Tensor, "b m"], block: Block, temperature: float) -> Term:
+        """What it costs to pick the positives out at this temperature."""
+        logits, slope = apart.detach() / -temperature, -1 / temperature
         near, crowd = one_and_crowd(apart, block.positives, block.different, logits=logits, slope=slope)
         counting = (crowd > -torch.inf)[block.positives[0]]
         anchor = block.positives[0][counting]
-        short = crowd[anchor] + near[counting] / self.temperature
+        short = crowd[anchor] + near[counting] / temperature
         each = short if self.decoupled else softplus(short)
         positives = torch.bincount(anchor, minlength=len(crowd))
         return Term((each / positives[anchor]).sum(), int(positives.count_nonzero()))

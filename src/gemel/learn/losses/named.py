@@ -15,6 +15,7 @@ from gemel.learn.losses.arcface import ArcFace
 from gemel.learn.losses.base import Loss
 from gemel.learn.losses.bce import CrossEntropy
 from gemel.learn.losses.circle import Circle
+from gemel.learn.losses.clip import Clip
 from gemel.learn.losses.contrastive import Contrastive
 from gemel.learn.losses.cosent import CoSENT
 from gemel.learn.losses.cosface import CosFace
@@ -63,6 +64,7 @@ NAMED: dict[str, Callable[..., Loss]] = {
     "pearson": Pearson,
     "simclr": SimCLR,
     "vicreg": VICReg,
+    "clip": Clip,
 }
 """The losses by the name that a recipe gives them."""
 

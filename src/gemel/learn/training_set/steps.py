@@ -11,13 +11,12 @@ import torch
 from torch import Tensor
 
 from gemel.items import UNKNOWN
-from gemel.learn.augment import Augment, turned
+from gemel.learn.mixture import Distortion, distorted
 from gemel.learn.plan import Batches, BatchPlan
 from gemel.learn.processes import Processes
 from gemel.learn.relation import Relation, Side, SparsePairs
 from gemel.learn.tables import told_in
 from gemel.learn.training_set.known import TrainingSet
-from gemel.learn.waves import Waves
 from gemel.recipe import Recipe
 
 if TYPE_CHECKING:
@@ -50,7 +49,7 @@ class Steps:
     Args:
         data: the training items.
         batches: which of them meet.
-        augment: distortions of images or of series, applied on the device.
+        augment: distortions of the items, applied on the device.
         total: number of steps of the whole run.
         processes: which share of every batch is prepared here.
     """
@@ -59,7 +58,7 @@ class Steps:
         self,
         data: TrainingSet,
         batches: Batches,
-        augment: Augment | Waves,
+        augment: Distortion,
         total: int,
         seed: int,
         processes: Processes = Processes(),  # noqa: B008
@@ -114,13 +113,9 @@ class Steps:
 
     def distorted(self, batch: Batch) -> dict[str, Tensor]:
         """The batch's inputs after quarter turns and augmentation, on whatever device they are on."""
-        inputs, whole = batch.inputs, (batch.plan.seed, batch.own, len(batch.plan))
-        if "image" in inputs and isinstance(self.augment, Augment):
-            images = turned(inputs["image"], torch.from_numpy(batch.plan.variant[batch.own]))
-            return {**inputs, "image": self.augment(images, *whole)}
-        if "series" in inputs and isinstance(self.augment, Waves):
-            return {**inputs, "series": self.augment(inputs["series"], inputs["attention_mask"], *whole)}
-        return inputs
+        plan, own = batch.plan, batch.own
+        turns = torch.from_numpy(plan.variant[own])
+        return distorted(batch.inputs, self.augment, turns, plan.seed, own, len(plan))
 
 
 def _or_none(codes: Int[np.ndarray, " n"]) -> Int[np.ndarray, " n"] | None:
