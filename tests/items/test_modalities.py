@@ -26,18 +26,19 @@ CASES: list[tuple[Any, list[Any], Any]] = [
     ),
     (ImageModality(height=4, width=9, resize="pad", mean=(0, 0.1, 0.2), std=(1, 2, 3)), ["values"], (0, 0, 1, 1)),
     (VectorModality(5), [RNG.normal(size=5) for _ in range(4)], (1, 3)),
+    (VectorModality(2, scaled=True), [RNG.normal(size=2) for _ in range(4)], (1, 2)),
 ]
 CASES[2][1][:] = [RNG.integers(0, 256, (3, 3, 4), dtype=np.uint8) for _ in range(2)]
 
 
-@pytest.fixture(params=CASES, ids=["image", "grey", "padded", "vector"])
+@pytest.fixture(params=CASES, ids=["image", "grey", "padded", "vector", "numbers"])
 def case(request: pytest.FixtureRequest) -> tuple[Any, list[Any], Any]:
     return request.param
 
 
 def test_every_modality_is_tested() -> None:
-    """Those whose items have one shape are tested here; those of any length in test_text.py and test_series.py."""
-    assert {modality.name for modality, _, _ in CASES} | {"text", "series"} == set(MODALITIES)
+    """Those whose items have one shape here; the others in test_text.py, test_series.py and test_records.py."""
+    assert {modality.name for modality, _, _ in CASES} | {"text", "series", "record"} == set(MODALITIES)
 
 
 def test_configuration_round_trip_through_json(case: tuple[Any, list[Any], Any]) -> None:

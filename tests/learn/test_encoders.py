@@ -14,6 +14,7 @@ from gemel import distances
 from gemel.errors import RecipeError
 from gemel.items.image import ImageModality
 from gemel.items.modality import Modality
+from gemel.items.record import RecordModality
 from gemel.items.series import SeriesModality
 from gemel.items.vector import VectorModality
 from gemel.learn.distances import distance
@@ -34,6 +35,7 @@ FAMILIES: dict[str, dict[str, Any]] = {
 }
 IMAGES = ImageModality(height=32, width=32)
 TRACES = SeriesModality(channels=2, steps=("velocity",))
+FIELDS = RecordModality({"a": ImageModality(height=12, width=9), "b": TRACES, "c": VectorModality(3)})
 CHOSEN = Recipe(width=8, depth=3, dim=6, norm="batch", distance="cosine", pooling="mean")
 SCRATCH: dict[str, tuple[Recipe, Modality]] = {
     "conv": (CHOSEN.but(encoder="conv"), ImageModality(height=29, width=40, channels=1)),
@@ -46,10 +48,20 @@ SCRATCH: dict[str, tuple[Recipe, Modality]] = {
     "wave-group": (CHOSEN.but(encoder="residual", norm="group", pooling="max"), TRACES),
     "strokes": (CHOSEN.but(encoder="recurrent", cell="lstm", depth=2), TRACES),
     "strokes-gru": (CHOSEN.but(encoder="recurrent", cell="gru", depth=1, pooling="last"), TRACES),
+    "concat": (CHOSEN.but(encoder="a=residual,b=delay,c=dense", fusion="concat"), FIELDS),
+    "gated": (CHOSEN.but(encoder="a=conv,b=recurrent,c=dense", fusion="gated", cell="gru"), FIELDS),
+    "fields-attention": (CHOSEN.but(encoder="a=conv,b=residual", fusion="attention", norm="group"), FIELDS),
     "dense": (CHOSEN.but(encoder="dense"), VectorModality(dim=9)),
     "dense-group": (CHOSEN.but(encoder="dense", norm="group"), VectorModality(dim=9)),
 }
 EVERY = [*SCRATCH, *FAMILIES]
+
+
+def blank(modality: Any) -> Any:
+    """A decoded item of zeros."""
+    if isinstance(modality, RecordModality):
+        return {name: blank(field) for name, field in modality.fields.items()}
+    return np.zeros(getattr(modality, "shape", (29, 2)), getattr(modality, "dtype", np.float32))
 
 
 def made(name: str, seed: int = 0, **choices: Any) -> Encoder:
@@ -76,8 +88,7 @@ class TestEveryEncoder:
     def test_takes_what_its_modality_prepares(self, name: str) -> None:
         encoder = made(name)
         modality = SCRATCH[name][1] if name in SCRATCH else IMAGES
-        shape = getattr(modality, "shape", (29, 2))
-        prepared = modality.prepare([np.zeros(shape, getattr(modality, "dtype", np.float32))] * 2).arrays
+        prepared = modality.prepare([blank(modality)] * 2).arrays
         assert encoder.inputs == tuple(prepared)
         assert {n: x.shape for n, x in encoder.example(2).items()} == {n: x.shape for n, x in prepared.items()}
 

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from gemel.learn.distances import distance
 from gemel.learn.losses import MultipleNegatives, NPair
+from gemel.learn.losses.clip import SHARPEST, Clip
 from gemel.learn.losses.multiplenegatives import questions
 from gemel.learn.relation import UNKNOWN, Relation, Side
 from tests.learn.loss_oracles import codes, embeddings, every_distance, exact, explicit, mean, value_and_gradient
@@ -101,3 +102,29 @@ def test_nothing_to_ask_is_zero_with_a_zero_gradient(make: type[MultipleNegative
     )
     assert value == 0
     assert not gradient.any()
+
+
+@every_distance
+def test_clip_is_multiple_negatives_both_ways_at_a_temperature_that_learns(kernel: str) -> None:
+    x, relation = embeddings(9), explicit(9, *PAIRS, others="different")
+    loss = Clip(distance(kernel), temperature=0.3).double()
+    both = MultipleNegatives(distance(kernel), temperature=0.3, symmetric=True)
+    own, given = (value_and_gradient(one, x, relation) for one in (loss, both))
+    torch.testing.assert_close(own, given)
+
+    def value(scale: Tensor) -> Tensor:
+        return torch.func.functional_call(loss, {"log_scale": scale}, (x, x, relation)).value
+
+    scale = loss.log_scale.detach().clone().requires_grad_()
+    (slope,) = torch.autograd.grad(value(scale), scale)
+    step = 1e-5
+    with torch.no_grad():
+        expected = (value(scale + step) - value(scale - step)) / (2 * step)
+    assert slope.item() == pytest.approx(expected.item(), rel=1e-4)
+
+
+def test_the_temperature_of_clip_has_an_end() -> None:
+    x, relation = embeddings(9), explicit(9, *PAIRS, others="different")
+    sharp = [Clip(distance("cosine"), temperature=1 / (factor * SHARPEST)).double() for factor in (1, 50)]
+    values = [loss(x, x, relation).value.item() for loss in sharp]
+    assert values[0] == pytest.approx(values[1], rel=1e-6)

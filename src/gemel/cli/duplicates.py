@@ -86,7 +86,7 @@ def _one(twin: Siamese, data: Collection, given: str, how: dict[str, Any], *, as
     from gemel.siamese.duplication import known_already
 
     with progress("embedding") as bar:
-        hits = known_already(twin, one_of(given, twin.modality.name), data, k=SHOWN, **how, progress=bar)
+        hits = known_already(twin, one_of(given, twin), data, k=SHOWN, **how, progress=bar)
     words = [
         f"{'same' if hit.verdict.same else 'different'}: probability {hit.verdict.probability:.3f}, "
         f"distance {hit.verdict.distance:.4f}  {hit.name}"

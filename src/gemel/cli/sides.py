@@ -1,13 +1,23 @@
-"""What a word of the shell means as an item: a file, or a text."""
+"""What a word of the shell means as an item: a file, a text, or a record as JSON."""
 
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from gemel.siamese import Siamese
 
 
-def one_of(given: str, modality: str) -> str | Path:
-    """One item of a modality: for texts the file of that name, if there is one, and otherwise the text itself."""
-    if modality != "text":
+def one_of(given: str, twin: Siamese, side: int = 0) -> str | Path:
+    """One item: for texts the file of that name, if there is one, and otherwise the text itself.
+
+    Args:
+        side: 0 for the first of two branches, 1 for the second; a twin without branches has one kind of items.
+    """
+    branches = twin.method.branches
+    kind = twin.branch(branches[side]).modality.name if branches else twin.modality.name
+    if kind != "text":
         return given
     try:
         return Path(given) if Path(given).is_file() else given

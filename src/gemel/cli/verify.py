@@ -43,6 +43,10 @@ def verify(
 
     gemel verify faq.gemel "lost my card" "card is gone"
 
+    gemel verify shop.gemel shoe.jpg "Black running shoe"  two branches, the first of them first
+
+    gemel verify shop.gemel '{"image": "a.jpg"}' '{"image": "b.jpg", "title": "Shoe"}'   records
+
     gemel verify faces.gemel a.jpg b.jpg --fmr 0.01        a false match rate
 
     gemel verify faces.gemel a.jpg b.jpg --prior 0.001     few pairs are the same
@@ -54,7 +58,7 @@ def verify(
     from gemel.siamese import Siamese
 
     twin = Siamese.load(model, dim=dim, threads=threads)
-    sides = (a, b) if text else (one_of(a, twin.modality.name), one_of(b, twin.modality.name))
+    sides = (a, b) if text else (one_of(a, twin, 0), one_of(b, twin, 1))
     if score:
         _score(twin, *sides, as_json=as_json)
         return

@@ -21,6 +21,7 @@ from gemel.items.modality import Modality
 from gemel.items.series import SeriesModality
 from gemel.items.series_form import Form
 from gemel.items.sources import Paths
+from gemel.items.table import FILES
 from gemel.items.vocabulary import ENDINGS, FORGERIES, SERIES, SPLITS, TEXTS
 from gemel.items.words import first, many
 
@@ -75,6 +76,8 @@ def read_folder(
     found = _found(root, modality, kind, grouped=grouped)
     if not found.paths:
         raise DataError(_nothing(root, found, grouped=grouped))
+    if len(set(found.identity)) == 1 and found.identity[0] is not None:
+        _refuse_to_overlook(root, found)
     paths = Paths(root, found.paths)
     sources, decoded, guesses = of_files(paths, told=modality, kind=kind, form=form, origin=str(root))
     identity, impostor_of, notes = _imitations(found.identity, impostors)
@@ -186,6 +189,17 @@ def _looks_forged(names: object) -> list[str]:
         f'and were read as identities of their own; impostors="{ending}" takes them as impostors.'
         for ending, folders in sorted(endings.items())
     ]
+
+
+def _refuse_to_overlook(root: Path, found: _Found) -> None:
+    """Refuse files that no folder tells apart where a table beside them may say what they are."""
+    tables = [path for path in found.other if Path(path).suffix.lower() in set(FILES) - {".txt"}]
+    if tables:
+        raise DataError(
+            f"{root}: all {len(found.paths):,} files stand in one folder, so nothing says which are the same; "
+            f"{first(tables, 3)} may. Give that table instead. Its paths are relative to it, and "
+            "fields='image=images/{id}.jpg,title' (--fields) makes paths of a column."
+        )
 
 
 def _notes(found: _Found) -> list[str]:

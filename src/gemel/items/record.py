@@ -31,7 +31,7 @@ class RecordModality:
     """How records are read and prepared: every field by its own modality.
 
     Attributes:
-        fields: name → modality, in order; at least one. From a manifest: pairs of a name and a configuration.
+        fields: name → modality, in order; at least one.
         single: whether an item is one field alone: an image or a title, of a twin that compares the one with the other.
     """
 
@@ -40,11 +40,9 @@ class RecordModality:
     name: ClassVar[str] = "record"
 
     def __post_init__(self) -> None:
-        made = {name: modality_from(m) if isinstance(m, Mapping) else m for name, m in dict(self.fields).items()}
-        object.__setattr__(self, "fields", made)
-        if not made:
+        if not self.fields:
             raise RecipeError("A record needs at least one field.")
-        for name in made:
+        for name in self.fields:
             if not name.replace(" ", "_").replace("-", "_").isidentifier() or name == PRESENT:
                 raise RecipeError(
                     f"A field cannot be called {name!r}: letters, digits, spaces, _ and - can be, and {PRESENT!r} is "
@@ -60,7 +58,7 @@ class RecordModality:
             UnreadableItem: no field is there, one is not known, one cannot be read; or, of a `single` modality, there
                 are several.
         """
-        given = _mapping(source)
+        given = self._mapping(source)
         there = {name: value for name, value in given.items() if not is_missing(value)}
         known = ", ".join(self.fields)
         if strange := [name for name in there if name not in self.fields]:
@@ -101,10 +99,27 @@ class RecordModality:
         name, inner = part
         return {**raw, name: self.fields[name].without(raw[name], inner)}
 
+    @classmethod
+    def from_config(cls, values: Mapping[str, Any]) -> RecordModality:
+        """What `config` described, without its name."""
+        fields = {name: modality_from(config) for name, config in values["fields"]}
+        return cls(**{**values, "fields": fields})
+
     def config(self) -> dict[str, Any]:
         """Plain JSON values; `modality_from` undoes it."""
         fields = [[name, modality.config()] for name, modality in self.fields.items()]
         return {"name": self.name, "fields": fields, "single": self.single}
+
+    def _mapping(self, source: Any) -> Mapping[str, Any]:
+        if isinstance(source, str | bytes) and source.lstrip()[:1] in ("{", b"{"):
+            try:
+                source = json.loads(source)
+            except ValueError as error:
+                raise UnreadableItem("record", f"is no JSON object: {error}") from None
+        if not isinstance(source, Mapping):
+            fields = ", ".join(f'"{name}": …' for name in self.fields)
+            raise UnreadableItem("record", f"is a {type(source).__name__}, where {{{fields}}} is expected")
+        return source
 
     def _field(self, name: str, source: Any) -> Any:
         try:
@@ -155,17 +170,6 @@ def _taken(array: np.ndarray, places: Int[np.ndarray, " m"]) -> np.ndarray:
         return array if np.array_equal(places, np.arange(len(array))) else array[places]
     fill = 1 if array.dtype.kind == "i" else 0
     return np.full((len(places), *(max(1, side) for side in array.shape[1:])), fill, array.dtype)
-
-
-def _mapping(source: Any) -> Mapping[str, Any]:
-    if isinstance(source, str | bytes) and source.lstrip()[:1] in ("{", b"{"):
-        try:
-            source = json.loads(source)
-        except ValueError as error:
-            raise UnreadableItem("record", f"is no JSON object: {error}") from None
-    if not isinstance(source, Mapping):
-        raise UnreadableItem("record", f"is a {type(source).__name__}, where its fields by name are expected")
-    return source
 
 
 def is_missing(value: Any) -> bool:

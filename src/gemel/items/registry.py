@@ -42,6 +42,8 @@ def modality_from(config: Mapping[str, Any]) -> Modality:
         raise ModelError(f"A modality's configuration needs its name, and came with {sorted(fields)}.")
     kind = modality_class(name)
     try:
+        if hasattr(kind, "from_config"):  # it holds others
+            return kind.from_config(fields)
         return kind(**{key: tuple(value) if isinstance(value, list) else value for key, value in fields.items()})
     except TypeError as error:
         raise ModelError(f"The {name} modality cannot be made from {fields}: {error}.") from None

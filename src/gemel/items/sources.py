@@ -122,6 +122,19 @@ class Rows(Lazy):
         return self.array[i]
 
 
+class Field(Lazy):
+    """One field of each of some records; None where it is missing."""
+
+    def __init__(self, records: Sequence[Mapping[str, Any]], name: str) -> None:
+        self.records, self.name = records, name
+
+    def __len__(self) -> int:
+        return len(self.records)
+
+    def one(self, i: int) -> Any:
+        return self.records[i].get(self.name)
+
+
 class Records(Lazy):
     """A mapping of field to source for each row."""
 

@@ -20,6 +20,7 @@ from torch import Tensor
 
 from gemel import distances
 from gemel.errors import TrainingFailed
+from gemel.items import RecordModality
 from gemel.items.signals import resampled
 from gemel.learn.held_out import HeldOut
 from gemel.learn.learner import LastStep, Learner, held_out_rows
@@ -136,8 +137,8 @@ def nan_source(learner: Learner, seen: LastStep) -> str:
 
 def worse_than_raw(learner: Learner) -> str | None:
     """What there is to say when raw features tell the held-out pairs apart better than the trained network does."""
-    if learner.held_out is None:
-        return None
+    if learner.held_out is None or isinstance(learner.held_out.data.modality, RecordModality):
+        return None  # of records, raw features of several kinds have no distance
     pairs = learner.held_out.some(RAW_PAIRS)
     trained, raw = pairs.error(held_out_rows(learner)), raw_error(pairs)
     if trained <= raw:

@@ -15,7 +15,7 @@ from torch import nn
 
 from gemel.errors import NotEnoughData, RecipeError
 from gemel.items import Collection, Modality, RecordModality, SeriesModality, TextModality, decode
-from gemel.items.modality import Raws
+from gemel.items.modality import Raw, Raws
 from gemel.items.series import lacking
 from gemel.learn import losses
 from gemel.learn.arrange import arranged
@@ -333,9 +333,11 @@ def _in_memory(raws: Raws) -> int:
     """Bytes of decoded items that are not mapped from disk."""
     if isinstance(raws, np.memmap):
         return 0
-    if isinstance(raws, dict):
-        return _in_memory(list(raws.values()))
-    return raws.nbytes if isinstance(raws, np.ndarray) else sum(_in_memory(raw) for raw in raws)
+    return raws.nbytes if isinstance(raws, np.ndarray) else sum(map(_bytes, raws))
+
+
+def _bytes(raw: Raw) -> int:
+    return sum(map(_bytes, raw.values())) if isinstance(raw, dict) else np.asarray(raw).nbytes
 
 
 def _budget(recipe: Recipe, items: int, rows: int, seconds: float | None) -> Recipe:

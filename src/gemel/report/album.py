@@ -14,9 +14,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from gemel.errors import UnreadableItem
-from gemel.items import Collection, ImageModality, SeriesModality, TextModality
+from gemel.items import Collection, ImageModality, RecordModality, SeriesModality, TextModality
 from gemel.items.signals import interpolated, resampled
-from gemel.report.markup import Markup, tag
+from gemel.items.sources import Field
+from gemel.report.markup import Markup, joined, tag
 
 if TYPE_CHECKING:
     from jaxtyping import Float, UInt8
@@ -39,6 +40,11 @@ class Album:
 
     def __init__(self, items: Collection, *, pictures: bool) -> None:
         self.items = items
+        fields = items.modality.fields if isinstance(items.modality, RecordModality) else {}
+        self.fields = [
+            Album(items.with_(modality=modality, sources=Field(items.sources, name)), pictures=pictures)
+            for name, modality in fields.items()
+        ]
         self.modality = _small(items.modality) if pictures and isinstance(items.modality, ImageModality) else None
         self.texts = pictures and isinstance(items.modality, TextModality)
         self.series = pictures and isinstance(items.modality, SeriesModality)
@@ -58,18 +64,25 @@ class Album:
         return name if len(name) <= 80 else f"{name[:38]} … {name[-38:]}"
 
     def picture(self, i: int) -> Markup | None:
-        """Item i as an image element, or its words; None where there is nothing to show."""
+        """Item i as an image element, or its words; of a record, its fields; None where there is nothing to show."""
+        if self.fields:
+            shown = [part for field in self.fields if (part := field.picture(i)) is not None]
+            return joined(*shown) if shown else None
         if self.texts:
-            return tag("p", self._words(i), class_="words")
+            words = self._words(i)
+            return None if words is None else tag("p", words, class_="words")
         source = self._source(i)
         if source is None:
             return None
         alt = f"{self.whose(i)}: {self.called(i)}"
         return tag("img", src=source, alt=alt, width=SIDE, height=SIDE, loading="lazy", decoding="async")
 
-    def _words(self, i: int) -> str:
-        """The beginning of a text."""
-        words = bytes(self.items.load(i)).decode("utf-8")
+    def _words(self, i: int) -> str | None:
+        """The beginning of a text; None where it cannot be read."""
+        try:
+            words = bytes(self.items.load(i)).decode("utf-8")
+        except UnreadableItem:
+            return None
         return words if len(words) <= WORDS else f"{words[:WORDS]} …"
 
     @lru_cache(maxsize=256)  # noqa: B019 (an album lives as long as its page is written)

@@ -12,11 +12,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from gemel.items import UNKNOWN, Collection
-from gemel.measure import Curve, clusters, curve_of
+from gemel.measure import Curve, Recall, clusters, curve_of
 from gemel.report.hardest import Space
 from gemel.report.rates import Rate
 from gemel.report.reliability import Bin, reliability_of
 from gemel.report.tables import Point
+from gemel.siamese.across import Across
+from gemel.siamese.branches import sides
 from gemel.siamese.decision import Decision
 from gemel.siamese.embedding import Embeddings, Progress
 from gemel.siamese.evaluation import Evaluation, evaluate
@@ -106,8 +108,8 @@ class Findings:
 
     @cached_property
     def rates(self) -> list[Rate]:
-        """One-shot and retrieval rates, as far as identities allow them."""
-        return [*_one_shot(self.evaluation), *_retrieval(self.evaluation)]
+        """One-shot and retrieval rates, as far as identities, or pairs with two sides, allow them."""
+        return [*_one_shot(self.evaluation), *_retrieval(self.evaluation), *_across(self.evaluation)]
 
 
 def findings(
@@ -123,6 +125,7 @@ def findings(
     """Embed and measure; arguments and errors as in `evaluate`, but bad items are only counted unless told."""
     if cut is None and twin.grades is not None:
         cut = twin.grades.cut
+    data = sides(twin, data)
     found = twin.embed(data, progress=progress)
     evaluation = evaluate(twin, data, found=found, allow_bad=allow_bad, limit=limit, seed=seed, cut=cut)
     known = known_pairs(data, found, limit=limit, seed=seed, cut=cut)
@@ -157,3 +160,12 @@ def _retrieval(found: Evaluation) -> list[Rate]:
         ),
         Rate("MAP@R", known.map_at_r, known.map_at_r_interval, "the same, and nearer ones count more"),
     ]
+
+
+def _across(found: Evaluation) -> list[Rate]:
+    def rate(each: Across, recall: Recall) -> Rate:
+        among = "the nearest" if recall.k == 1 else f"one of the {recall.k} nearest"
+        means = f"how often {among} of {each.retrieval.gallery:,} belongs to what asks"
+        return Rate(f"{each.asking} → {each.answering} R@{recall.k}", recall.value, recall.interval, means)
+
+    return [rate(each, recall) for each in found.across for recall in each.retrieval.recall]

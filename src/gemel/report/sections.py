@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from gemel import __version__
-from gemel.items.words import many, plural
+from gemel.items.words import many
 from gemel.report.album import Album
 from gemel.report.curves import Marked, Reach, det, roc
 from gemel.report.findings import Findings
@@ -31,6 +31,7 @@ from gemel.report.tables import (
     verification_rows,
 )
 from gemel.report.verdict import limits, verdict
+from gemel.siamese.describing import compared
 
 PAIRS = 9
 """Pairs of either kind that are shown."""
@@ -44,7 +45,7 @@ def head(found: Findings) -> Markup:
     trained = [many(origin.trained_on[n], noun) for n, noun in _TRAINED if isinstance(origin.trained_on.get(n), int)]
     known = evaluation.verification
     entries = [
-        ("Compares", f"{plural(twin.modality.name)}"),
+        ("Compares", compared(twin)),
         ("Encoder", origin.encoder),
         ("Distance", f"{twin.method.distance}, {twin.method.dim} dimensions, {twin.method.precision}"),
         ("Trained on", " of ".join(trained) + (f", {origin.created[:10]}" if trained and origin.created else "")),

@@ -94,6 +94,12 @@ def _naming(found: Evaluation) -> list[str]:
     if found.retrieval is not None:
         first = found.retrieval.recall[0]
         lines.append(f"The nearest other item is of the same identity {_right(first.value, first.interval)}.")
+    for each in found.across:
+        first = each.retrieval.recall[0]
+        lines.append(
+            f"Asked by its {each.asking}, it finds the right {each.answering} among {each.retrieval.gallery:,} at once "
+            f"{_right(first.value, first.interval)}."
+        )
     return lines
 
 

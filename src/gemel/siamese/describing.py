@@ -23,7 +23,7 @@ def described(twin: Siamese) -> str:
     taught = [f"Trained on {many(trained['identities'], 'identity')}"] if trained.get("identities") else []
     saw = [f"saw {many(trained['items'], 'item')} in training and stopping"] if "items" in trained else []
     lines = [
-        f"Compares {_compared(twin)} by {method.distance} distance of {method.dim} dimensions, {method.precision}.",
+        f"Compares {compared(twin)} by {method.distance} distance of {method.dim} dimensions, {method.precision}.",
         "" if twin.head is None else "A pair head looks at two embeddings once more and says how far apart they are.",
         f"Its first {' or '.join(map(str, twin.prefixes))} dimensions are embeddings too." if twin.prefixes else "",
         f"Encoder: {origin.encoder}." if origin.encoder else "",
@@ -34,7 +34,7 @@ def described(twin: Siamese) -> str:
     return "\n".join(line for line in lines if line)
 
 
-def _compared(twin: Siamese) -> str:
+def compared(twin: Siamese) -> str:
     """What is compared: items of a kind, records of some fields, or one field with another."""
     if twin.method.branches:
         return " with ".join(twin.method.branches)

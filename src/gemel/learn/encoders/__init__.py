@@ -88,6 +88,8 @@ def _of_fields(recipe: Recipe, modality: Any, pretrained_configs: dict[str, Any]
         name: _backbone(of_field(recipe, name, field.name), field, pretrained_configs.get(name))
         for name, field in modality.fields.items()
     }
+    if "pretrained:" not in str(recipe.encoder):
+        _refuse_tuning(recipe)
     dim = _given(recipe, "dim")
     if modality.single:
         return Branches(backbones, dim=dim)
@@ -166,12 +168,17 @@ def _kind(recipe: Recipe, modality: Modality) -> str:
             f"The encoder {kind} takes items of modality {' or '.join(FITS[kind])}, and these are of modality "
             f"{modality.name}; encoders for them: {fitting}."
         )
-    if kind != "pretrained" and recipe.tune != "full":
+    if kind != "pretrained":
+        _refuse_tuning(recipe)
+    return kind
+
+
+def _refuse_tuning(recipe: Recipe) -> None:
+    if recipe.tune != "full":
         raise RecipeError(
-            f"tune = {recipe.tune!r} needs a pretrained encoder, and {kind} starts from random weights; "
+            f"tune = {recipe.tune!r} needs a pretrained encoder, and {recipe.encoder} starts from random weights; "
             "choose tune = 'full' or encoder = 'pretrained:NAME_OR_FOLDER'."
         )
-    return kind
 
 
 def _given(recipe: Recipe, name: str) -> Any:

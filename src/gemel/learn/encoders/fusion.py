@@ -6,7 +6,7 @@ Knows backbones and tensors; no modality.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 import torch
 from torch import Tensor, nn
@@ -52,14 +52,14 @@ class Fields(Backbone):
         """Every field and its backbone."""
         return list(zip(self.names, self.backbones, strict=True))
 
-    def thaw(self) -> Backbone:
+    def thaw(self) -> Self:
         """Undo the freezing of every backbone."""
         for _, backbone in self.each():
             backbone.thaw()
         self.frozen = False
         return self
 
-    def train(self, mode: bool = True) -> Backbone:
+    def train(self, mode: bool = True) -> Self:
         """A frozen backbone stays as in use; what brings the fields together learns all the same."""
         nn.Module.train(self, mode)
         return self
@@ -72,11 +72,12 @@ class Fields(Backbone):
 
 
 class Fusion(Fields):
-    """One vector for all fields of an item. A field that is missing is a learned vector, and not looked at.
+    """One vector for all fields of an item. A field that is missing is not looked at; a learned vector takes its place.
 
     Every field's features become `width` normalised numbers first. Then they are laid side by side (concat); added,
     each number as far as a gate, which sees all fields, lets it through (gated: Arevalo et al. 2017, Gated multimodal
-    units for information fusion, eq. 1, for any number of fields); or averaged, as each weighs (attention).
+    units for information fusion, eq. 1, for any number of fields); or, of those that are there, averaged as each
+    weighs (attention).
 
     Args:
         backbones: field → backbone.
@@ -93,7 +94,7 @@ class Fusion(Fields):
         self.into = nn.ModuleList(
             [nn.Sequential(nn.Linear(one.features, width), nn.LayerNorm(width)) for one in backbones.values()]
         )
-        self.missing = nn.Parameter(torch.zeros(len(backbones), width))
+        self.missing = None if how == "attention" else nn.Parameter(torch.zeros(len(backbones), width))
         self.gate = nn.Linear(every, every) if how == "gated" else None
         self.pool = Pooling("attention", width) if how == "attention" else None
 
@@ -101,9 +102,10 @@ class Fusion(Fields):
         named = dict(zip(self.shapes, inputs, strict=True))
         there = named[PRESENT]
         fields = torch.stack([self._field(i, named) for i in range(len(self.names))], 1)
-        fields = torch.where(there[..., None] > 0, fields, self.missing.to(fields.dtype))
         if self.pool is not None:
             return self.pool(fields, there)
+        assert self.missing is not None
+        fields = torch.where(there[..., None] > 0, fields, self.missing.to(fields.dtype))
         if self.gate is not None:
             through = self.gate(fields.flatten(1)).sigmoid().view_as(fields)
             return (through * fields).sum(1)

@@ -1,0 +1,275 @@
+"""Twins of records: fields fused into one embedding, or compared with each other in two branches."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+import gemel
+from gemel.errors import ModelError, NotEnoughData, RecipeError
+from gemel.gallery import Gallery
+from gemel.items import Collection, RecordModality, TextModality, VectorModality, read
+from gemel.learn.arrange import arranged
+from gemel.learn.augment import Augment
+from gemel.learn.encoders import Branch, Branches, build
+from gemel.learn.mixture import Mixture, distorted
+from gemel.learn.noise import Noise
+from gemel.learn.outset import outset
+from gemel.learn.train import train
+from gemel.learn.waves import Waves
+from gemel.recipe import Recipe
+from gemel.report import write_report
+from gemel.siamese import evaluate
+from tests.learn.killing import assert_resumes
+
+WORDS = "red green blue old new small large wooden metal glass lamp chair table clock shelf mirror".split()
+QUICK = Recipe(width=16, depth=1, dim=16, vocabulary=200, length=16, steps=60, checks=3, lr=5e-3, precision="fp32")
+
+
+def products(identities: int = 60, items: int = 5, seed: int = 0, *, lacking: float = 0.0) -> Collection:
+    """A product is four words and the point that they add up to: a shape tells the point, a name some of the words."""
+    rng, meaning = np.random.default_rng(seed), np.random.default_rng(0).normal(size=(len(WORDS), 6))
+    rows, labels = [], []
+    for identity in range(identities):
+        words = rng.choice(len(WORDS), 4, replace=False)
+        for _ in range(items):
+            name = " ".join([*(WORDS[i] for i in rng.permutation(words)[:3]), "offer"])
+            shape = (meaning[words].sum(0) + rng.normal(size=6)).tolist()
+            rows.append((None if rng.random() < lacking else shape, None if rng.random() < lacking else name))
+            labels.append(f"p{identity}")
+    rows = [row if any(row) else (row[0], "offer") for row in rows]
+    table = {"shape": [shape for shape, _ in rows], "name": [name for _, name in rows], "identity": labels}
+    return read(table, fields="shape,name")
+
+
+@pytest.fixture(scope="module")
+def fused() -> gemel.Siamese:
+    return train(products(lacking=0.1), QUICK, progress=False)
+
+
+@pytest.fixture(scope="module")
+def two() -> gemel.Siamese:
+    one_each = products(200, 1).with_(identity=None)
+    return train(one_each, QUICK.but(steps=150), progress=False)
+
+
+def test_fused_records_beat_either_field_and_do_without_one(fused: gemel.Siamese) -> None:
+    test = products(seed=1)
+
+    def error(*hidden: str) -> float:
+        less = [{**test.source(i), **dict.fromkeys(hidden)} for i in range(len(test))]
+        data = test.with_(sources=less)
+        return evaluate(fused, data).verification.eer
+
+    both, shape, name = error(), error("name"), error("shape")
+    assert both < min(shape, name)
+    assert max(shape, name) < 0.35
+
+
+def test_a_fused_twin_is_saved_asked_and_reported(fused: gemel.Siamese, tmp_path: Path) -> None:
+    fused.save(tmp_path / "f.gemel")
+    again = gemel.Siamese.load(tmp_path / "f.gemel")
+    test = products(20, seed=2)
+    one, other = test.source(0), test.source(1)
+    assert again.verify(one, other) == fused.verify(one, other)
+    assert again.distance({"name": "red old lamp"}, {"name": "red old lamp"}) == pytest.approx(0, abs=1e-6)
+    found = again.embed([one, {"nmae": "x"}, {"shape": one["shape"]}])
+    assert list(found.index) == [0, 2]
+    assert "expected shape, name" in found.bad[0].reason
+    assert "records of shape, name" in again.describe()
+    page = write_report(tmp_path / "f.html", again, test).read_text(encoding="utf-8")
+    assert "offer</p>" in page
+
+
+def test_items_of_one_field_are_records_without_the_others(fused: gemel.Siamese) -> None:
+    texts = read(["red old lamp", "new glass clock"])
+    found = fused.embed(texts).vectors
+    np.testing.assert_allclose(found, fused.embed([{"name": "red old lamp"}, {"name": "new glass clock"}]).vectors)
+
+
+def test_two_branches_find_each_other(two: gemel.Siamese, tmp_path: Path) -> None:
+    assert two.method.branches == ("shape", "name")
+    assert two.decision is not None
+    assert two.decision.method.branches == ("shape", "name")
+    two.save(tmp_path / "b.gemel")
+    again = gemel.Siamese.load(tmp_path / "b.gemel")
+    seen = products(200, 1).take(np.arange(100)).with_(identity=None)
+    found = evaluate(again, seen)
+    assert [(each.asking, each.answering) for each in found.across] == [("shape", "name"), ("name", "shape")]
+    assert min(each.retrieval.recall[2].value for each in found.across) > 0.5  # of 100; chance is 0.1
+    assert "shape → name: R@1" in found.summary()
+    record = seen.source(0)
+    verdict = again.verify(record["shape"], record["name"])
+    assert verdict == again.verify({"name": record["name"]}, {"shape": record["shape"]})
+    far = again.distance([record["shape"]] * 2, [record["name"], seen.source(5)["name"]])
+    assert far[0] == pytest.approx(verdict.distance, abs=1e-5)
+    page = write_report(tmp_path / "b.html", again, seen).read_text(encoding="utf-8")
+    assert "name → shape R@1" in page
+    assert "shape with name" in page
+
+
+def test_a_branch_is_a_twin_of_its_own(two: gemel.Siamese) -> None:
+    names, shapes = two.branch("name"), two.branch("shape")
+    assert names.modality.name == "text"
+    np.testing.assert_allclose(names.embed(["red lamp"]).vectors, two.embed([{"name": "red lamp"}]).vectors, atol=1e-6)
+    assert shapes.embed(np.zeros((3, 6), np.float32)).vectors.shape == (3, 16)
+    with pytest.raises(ModelError, match="no branch 'title'"):
+        two.branch("title")
+    with pytest.raises(ModelError, match="no branches"):
+        names.branch("name")
+
+
+def test_either_kind_asks_a_gallery(two: gemel.Siamese) -> None:
+    data = products(200, 1).with_(identity=None)
+    gallery = Gallery(twin=two)
+    for i in range(20):
+        gallery.enroll(f"p{i}", {"shape": data.source(i)["shape"]})
+    by_name = gallery.search({"name": data.source(3)["name"]}, k=20)
+    by_shape = gallery.search({"shape": data.source(3)["shape"]}, k=1)
+    assert by_shape[0].identity == "p3"
+    assert [hit.identity for hit in by_name].index("p3") < 10
+
+
+@pytest.mark.parametrize("loss", ["infonce", "multiplenegatives", "sigmoid", "contrastive"])
+def test_branches_learn_by_other_losses(loss: str) -> None:
+    data = products(60, 1).with_(identity=None)
+    twin = train(data, QUICK.but(steps=4, loss=loss), progress=False)
+    assert twin.method.branches == ("shape", "name")
+
+
+def test_records_are_fused_where_something_is_known_of_them() -> None:
+    known, unknown = products(4, 3), products(4, 3).with_(identity=None)
+    for data, wanted in ((known, None), (unknown, "shape,name"), (products(9, 1), "shape,name")):
+        made, recipe = arranged(data, Recipe())
+        assert recipe.branches == wanted
+        assert ("Two branches, for no two records" if wanted else "Fused: shape and name") in made.summary()
+    _, recipe = arranged(known, Recipe(branches="name,shape"))
+    assert recipe.branches == "name,shape"
+
+
+def test_what_cannot_be_arranged_is_refused() -> None:
+    table = {"u": [[1.0, 2.0]] * 4, "v": ["x y", "y z", "z x", "x z"], "w": [1, 2, 3, 4]}
+    with pytest.raises(NotEnoughData, match="--branches u,v"):
+        arranged(read(table, fields="u,v,w"), Recipe())
+    for wrong in ("u", "u,u", "u,v,w"):
+        with pytest.raises(RecipeError, match="two fields"):
+            arranged(read(table, fields="u,v,w"), Recipe(branches=wrong))
+    with pytest.raises(RecipeError, match="is about records"):
+        arranged(read(["some text", "other text"]), Recipe(branches="a,b"))
+
+
+@pytest.mark.parametrize(
+    ("choices", "reason"),
+    [
+        ({"encoder": "dense"}, "FIELD=ENCODER"),
+        ({"encoder": "shap=dense"}, "names no field 'shap'"),
+        ({"encoder": "name=conv"}, "takes items of modality image"),
+        ({"size": 32}, "size = 32 is about image items"),
+        ({"rotations": True}, "these items are no images"),
+        ({"tune": "frozen"}, "needs a pretrained encoder"),
+        ({"branches": "shape,nmae"}, "names 'nmae'"),
+    ],
+)
+def test_choices_that_do_not_fit_records_are_refused(choices: dict[str, Any], reason: str) -> None:
+    with pytest.raises(RecipeError, match=reason):
+        outset(products(12, 3), QUICK.but(**choices))
+    with pytest.raises(RecipeError, match="fusion = 'gated' is about record"):
+        outset(read(["a b", "b c"] * 9, labels=[0, 1] * 9), QUICK.but(fusion="gated"))
+
+
+def test_training_of_records_resumes(tmp_path: Path) -> None:
+    assert_resumes(lambda: products(30, 4, lacking=0.1), QUICK.but(steps=12), 6, tmp_path)
+
+
+def test_a_twin_of_records_is_gone_on_from(fused: gemel.Siamese, two: gemel.Siamese) -> None:
+    further = train(products(40, 4, seed=5), Recipe(steps=2), start=fused, progress=False)
+    assert further.method.dim == 16
+    again = train(products(90, 1, seed=5).with_(identity=None), Recipe(steps=2), start=two, progress=False)
+    assert again.method.branches == ("shape", "name")
+
+
+def test_a_field_is_hidden_of_as_many_items_as_asked_and_never_the_last_one() -> None:
+    chance = np.random.default_rng(0)
+    present = torch.from_numpy(chance.integers(0, 2, (4000, 3)))
+    present[present.sum(1) == 0] = 1
+    left = Mixture({}, hide=0.3).hidden(present, Noise(1, 4000, slice(None), torch.device("cpu")))
+    lost = (present - left).sum(1)
+    several = present.sum(1) > 1
+    assert ((present - left) >= 0).all()
+    assert (left.sum(1) >= 1).all()
+    assert set(lost.tolist()) == {0, 1}
+    assert not lost[~several].any()
+    assert lost[several].float().mean().item() == pytest.approx(0.3, abs=0.03)
+    whole = torch.ones(3000, 3, dtype=torch.int64)
+    gone = 3000 - Mixture({}, hide=0.9).hidden(whole, Noise(2, 3000, slice(None), torch.device("cpu"))).sum(0)
+    np.testing.assert_allclose(gone / gone.sum(), 1 / 3, atol=0.04)
+
+
+def test_each_field_is_distorted_in_its_own_way() -> None:
+    inputs = {
+        "photo.image": torch.rand(4, 3, 8, 8),
+        "trace.series": torch.randn(4, 9, 1),
+        "trace.attention_mask": torch.ones(4, 9, dtype=torch.int64),
+        "price.vector": torch.randn(4, 1),
+        "present": torch.ones(4, 3, dtype=torch.int64),
+    }
+    how = Mixture({"photo": Augment(degrees=30), "trace": Waves(gain=0.5), "price": Augment(degrees=30)})
+    turns = torch.zeros(4, dtype=torch.int64)
+    changed = distorted(inputs, how, turns, 7, slice(0, 4), 4)
+    assert {name for name in inputs if not torch.equal(inputs[name], changed[name])} == {"photo.image", "trace.series"}
+    again = distorted(inputs, how, turns, 7, slice(0, 4), 4)
+    part = distorted({name: x[1:3] for name, x in inputs.items()}, how, turns[1:3], 7, slice(1, 3), 4)
+    for name in inputs:
+        torch.testing.assert_close(changed[name], again[name], rtol=0, atol=0)
+        torch.testing.assert_close(changed[name][1:3], part[name])
+
+
+def branches() -> Branches:
+    words = TextModality(vocabulary=100, length=8)
+    words = words.fit([words.load(" ".join(WORDS))])
+    modality = RecordModality({"shape": VectorModality(6), "name": words}, single=True)
+    recipe = QUICK.but(
+        encoder="shape=dense,name=recurrent", norm="group", distance="cosine", branches="shape,name", cell="lstm"
+    )
+    torch.manual_seed(0)
+    backbone = build(recipe, modality).backbone
+    assert isinstance(backbone, Branches)
+    return backbone
+
+
+def test_a_branch_alone_gives_what_both_give_and_neighbours_do_not_matter() -> None:
+    both = branches().eval()
+    inputs = both.example(9, torch.Generator().manual_seed(0))
+    found = both(*inputs.values())
+    for i, name in enumerate(both.names):
+        rows = inputs["present"][:, i] > 0
+        own = {key.removeprefix(f"{name}."): x[rows] for key, x in inputs.items() if key.startswith(f"{name}.")}
+        torch.testing.assert_close(Branch(both, name).eval()(*own.values()), found[rows], atol=1e-6, rtol=0)
+        torch.testing.assert_close(both(*[x[rows] for x in inputs.values()]), found[rows], atol=1e-6, rtol=0)
+
+
+def test_every_weight_of_both_branches_learns() -> None:
+    both = branches().train()
+    both(*both.example(9, torch.Generator().manual_seed(0)).values()).square().sum().backward()
+    assert all(weight.grad is not None and weight.grad.any() for weight in both.parameters())
+
+
+def test_a_field_that_came_trained_is_adapted_or_frozen_alone(tmp_path: Path) -> None:
+    from tests.learn.test_texts import tiny
+
+    folder = tiny(tmp_path)
+    data = products(40, 4)
+    for tune in ("frozen", "lora", "warmup"):
+        recipe = QUICK.but(steps=6, encoder=f"name={folder}", tune=tune, vocabulary=None)
+        twin = train(data, recipe, progress=False)
+        further = train(data, Recipe(steps=1), start=twin, progress=False)
+        assert further.method.dim == twin.method.dim
+    before = outset(data, recipe.but(tune="frozen")).learner.encoder
+    frozen = [name for name, weight in before.named_parameters() if not weight.requires_grad]
+    assert frozen
+    assert all(name.startswith("backbone.backbones.1.") for name in frozen)
+    assert not before.train().backbone.backbones[1].training  # type: ignore[union-attr, index]
