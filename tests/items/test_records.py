@@ -241,3 +241,9 @@ def test_only_fields_of_records_are_taken_apart(shop: Path) -> None:
         branched(read(shop, text="name"), "photo", "name")
     with pytest.raises(NotEnoughData, match="no record has both"):
         branched(data.take([4]), "photo", "name")
+
+
+def test_a_field_that_no_training_item_has_is_refused() -> None:
+    modality, raws = records()
+    with pytest.raises(NotEnoughData, match="has the field 'name'; leave it out"):
+        modality.fit([raw for raw in raws if "name" not in raw])

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
-from gemel.errors import RecipeError, UnreadableItem
+from gemel.errors import NotEnoughData, RecipeError, UnreadableItem
 from gemel.items.modality import Modality, Prepared, Raws
 from gemel.items.registry import modality_from
 
@@ -70,9 +70,12 @@ class RecordModality:
         return {name: self._field(name, there[name]) for name in self.fields if name in there}
 
     def fit(self, raws: Raws) -> RecordModality:
-        """Every field learns from those items that have it."""
+        """Every field learns from those items that have it. Raises NotEnoughData where none has."""
         held = {name: [raw[name] for raw in raws if name in raw] for name in self.fields}
-        return replace(self, fields={n: m.fit(held[n]) if held[n] else m for n, m in self.fields.items()})
+        for name, there in held.items():
+            if not there:
+                raise NotEnoughData(f"Not one of {len(raws):,} training records has the field {name!r}; leave it out.")
+        return replace(self, fields={name: one.fit(held[name]) for name, one in self.fields.items()})
 
     def prepare(self, raws: Raws, *, rng: np.random.Generator | None = None) -> Prepared:
         """The arrays of every field, as `field.array`, and `present`: int64 [m, fields], 1 where an item has it.

@@ -34,7 +34,10 @@ def quantized(twin: Siamese) -> Siamese:
         ModelError: the encoder has nothing to round, or is rounded already.
     """
     if not isinstance(twin.encoder, OnnxEncoder):
-        raise ModelError("int8 is for a twin of one encoder; this one has two branches, or takes vectors as they are.")
+        reason = "has two branches" if twin.method.branches else "compares vectors as they are"
+        raise ModelError(
+            f"int8 is for a twin of one encoder, and there is no encoder of both sides: this one {reason}."
+        )
     if twin.method.precision == "int8":
         raise ModelError("This encoder is in int8 already.")
     content = _rounded(twin.encoder.content)
