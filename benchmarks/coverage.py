@@ -22,11 +22,11 @@ import numpy as np
 from gemel.measure.calibration import Judged, judged
 from gemel.measure.intervals import Clusters, Interval, draws, identity_variance, rate_interval, wilson
 from gemel.measure.verification import verification_of
-from gemel.siamese import decision
+from gemel.siamese import fitting
 
-METHOD = decision.Method("euclidean", 8)
-decision.REPLICATES = 20  # smooth enough here
-decision.unsupported = lambda *_: ""  # measured also where gemel itself makes no claim
+METHOD = fitting.Method("euclidean", 8)
+fitting.REPLICATES = 20  # smooth enough here
+fitting.unsupported = lambda *_: ""  # measured also where gemel itself makes no claim
 
 DIM = 8
 FRESH = 1_000_000
@@ -144,7 +144,7 @@ def _one(known: Judged, setting: Setting, truth: Population, fixed: float, eer: 
         for name, method in METHODS.items()
     }
     out["fixed FNMR"] = truth.fnmr(fixed) in rate_interval((known.distance > fixed)[known.same], positive)
-    made = decision.fit_decision(
+    made = fitting.fit_decision(
         known.distance, known.same, known.pairs.a, known.pairs.b, method=METHOD, fmrs=(setting.fmr,)
     )
     for point in made.points:

@@ -39,7 +39,7 @@ def collection(pairs: list[Row]) -> gemel.Collection:
 
 def show(name: str, twin: gemel.Siamese, test: gemel.Collection) -> None:
     found = gemel.evaluate(twin, test)
-    known, (cost,) = found.verification, [cost for cost in found.costs if cost.point == "bayes"]
+    known, (cost,) = found.verification, [cost for cost in found.costs if cost.name == "bayes"]
     right = 1 - (cost.fmr * known.different + cost.fnmr * known.same) / (known.same + known.different)
     print(
         f"{name:12} accuracy {right:.4f}   AUC {known.auc:.4f} ({known.auc_interval.low:.4f} to "

@@ -12,7 +12,7 @@ from PIL import Image
 
 import gemel
 from gemel.errors import MissingExtra
-from gemel.siamese.decision import fit_decision
+from gemel.siamese.fitting import fit_decision
 
 NAMES = """
 __version__ Collection Cosine DataError Decision Duplicates Embeddings Enrolled Euclidean Evaluation Gallery
@@ -73,7 +73,7 @@ def model(tmp_path: Path) -> Path:
     same = identity[a] == identity[b]
     far = np.where(same, 0.2, 0.8) + np.random.default_rng(1).normal(size=len(a)) / 20
     decision = fit_decision(far, same, identity[a], identity[b], method=twin.method)
-    return twin.but(decision=decision).save(tmp_path / "m.gemel")
+    return twin.but(decisions=(decision,)).save(tmp_path / "m.gemel")
 
 
 def test_a_verdict_and_a_gallery_import_nothing_heavy(model: Path, tmp_path: Path) -> None:

@@ -104,7 +104,7 @@ def test_a_decision_without_the_head_is_not_one_with_it() -> None:
     with pytest.raises(NotCalibrated):
         headed.verify(vectors(1)[0], vectors(1)[0])
     with pytest.raises(NotCalibrated, match="head is"):
-        headed.but(decision=twin.decision).verify(vectors(1)[0], vectors(1)[0])
+        headed.but(decisions=(twin.decision,)).verify(vectors(1)[0], vectors(1)[0])
 
 
 def test_scores_weigh_by_how_many_are_high() -> None:

@@ -50,11 +50,11 @@ def test_a_prefix_is_saved_as_a_twin(twin: gemel.Siamese, tmp_path: Path) -> Non
 def test_no_other_length_and_no_other_decision(twin: gemel.Siamese) -> None:
     with pytest.raises(ModelError, match=r"of 5 dimensions, but of 4, 8, 16\. .*--prefixes 5"):
         twin.prefix(5)
-    alone = twin.but(prefixed=())
+    alone = twin.but(decisions=())
     with pytest.raises(NotCalibrated):
         alone.prefix(8).verify("red lamp", "red lamp")
     with pytest.raises(NotCalibrated, match="dim is 8 and was 16"):
-        alone.prefix(8).but(decision=twin.decision).verify("red lamp", "red lamp")
+        alone.prefix(8).but(decisions=(twin.decision,)).verify("red lamp", "red lamp")
     assert twin.prefix(16) is twin
 
 

@@ -144,7 +144,7 @@ def test_evaluation_measures_what_identities_allow(twin: Siamese) -> None:
     assert found.retrieval is not None
     assert found.few_shot is not None
     assert (found.few_shot.ways, found.few_shot.shots) == (20, 1)
-    assert [cost.point for cost in found.costs][:2] == ["bayes", "eer"]
+    assert [cost.name for cost in found.costs][:2] == ["bayes", "eer"]
     assert found.cllr is not None
     assert found.cllr >= found.verification.min_cllr - 1e-9
     json.dumps(found.json(), allow_nan=False)

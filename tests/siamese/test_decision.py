@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 
 from gemel.errors import DataError, ModelError, NotCalibrated, NotEnoughData
 from gemel.measure.intervals import Interval
-from gemel.siamese.decision import Counts, Decision, Knot, Method, OperatingPoint, fit_decision, point_name
+from gemel.siamese.decision import Counts, Decision, Knot, Method, OperatingPoint, point_name
+from gemel.siamese.fitting import fit_decision
 
 METHOD = Method("euclidean", 6)
 DIM = 6

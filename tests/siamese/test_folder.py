@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,23 +14,26 @@ from gemel.errors import ModelError
 from gemel.items import Collection
 from gemel.siamese import Siamese, Trained, folder
 from gemel.siamese.grades import Grades
-from gemel.siamese.manifest import DECISION, ENCODER, FILES, FORMAT, MANIFEST, WEIGHTS, Part
+from gemel.siamese.manifest import DECISION, ENCODER, FILES, FORMAT, GRADES, MANIFEST, PREFIXES, WEIGHTS, Part
 from gemel.siamese.pairhead import PairHead
-from gemel.siamese.prefix import Prefixed
+from gemel.siamese.storing import stored
 
 
 @pytest.fixture
 def saved(calibrated: Siamese, tmp_path: Path) -> Path:
     kept = Part.of(bytes(range(256)))
     grades = Grades(calibrated.method, (0.0, 1.0), (1.0, 0.0), 20)
-    return calibrated.but(kept=kept, grades=grades).save(tmp_path / "a.gemel")
+    return calibrated.but(kept=kept, gradings=(grades,)).save(tmp_path / "a.gemel")
 
 
 @pytest.fixture
 def full(calibrated: Siamese, saved: Path) -> Path:
-    """A model that holds every file there may be."""
-    head = PairHead(bytes(range(256)), calibrated.metric)
-    return Siamese.load(saved).but(head=head, prefixed=(Prefixed(8, calibrated.decision),)).save(saved)
+    """A model that holds every file there may be, of whatever kind of twin and format."""
+    assert calibrated.decision is not None
+    manifest, parts = stored(Siamese.load(saved).but(head=PairHead(bytes(range(256)), calibrated.metric)))
+    prefixes = json.dumps([{"dim": 8, "decision": calibrated.decision.json(), "grades": None}])
+    rest = dict.fromkeys(FILES, Part.of(bytes(range(256))))
+    return folder.write(saved, manifest, {**rest, **parts, PREFIXES: Part.of(prefixes.encode())})
 
 
 def test_a_round_trip_changes_no_embedding_and_no_verdict(
@@ -113,7 +118,65 @@ def test_a_newer_format_says_so(saved: Path) -> None:
     manifest = saved / MANIFEST
     values = json.loads(manifest.read_text())
     manifest.write_text(json.dumps({**values, "format": FORMAT + 1, "gemel": "9.9"}))
-    with pytest.raises(ModelError, match=r"format 2, written by gemel 9\.9.*pip install -U gemel"):
+    with pytest.raises(ModelError, match=r"format 3, written by gemel 9\.9.*pip install -U gemel"):
+        Siamese.load(saved)
+
+
+def test_a_folder_of_format_1_still_loads(calibrated: Siamese, saved: Path) -> None:
+    """One decision, one of grades, those of first dimensions in a file of their own, and a method without its newest
+    fields."""
+
+    def old(value: Any) -> Any:
+        if isinstance(value, list):
+            return [old(each) for each in value]
+        new = {"normalised", "apart", "skilled", "skilled_identities"}
+        return {k: old(v) for k, v in value.items() if k not in new} if isinstance(value, dict) else value
+
+    assert calibrated.decision is not None
+    manifest, parts = stored(Siamese.load(saved))
+    shorter = replace(calibrated.decision, method=replace(calibrated.method, dim=3))
+    grades = Siamese.load(saved).gradings[0].json()
+    former = {
+        DECISION: old(calibrated.decision.json()),
+        GRADES: old(grades),
+        PREFIXES: old(
+            [{"dim": 3, "decision": shorter.json(), "grades": grades | {"method": shorter.json()["method"]}}]
+        ),
+    }
+    parts |= {name: Part.of(json.dumps(value).encode()) for name, value in former.items()}
+    place = folder.write(saved, replace(manifest, method=old(manifest.method)), parts)
+    text = (place / MANIFEST).read_bytes().replace(b'"format": 2', b'"format": 1')
+    (place / MANIFEST).write_bytes(folder._sealed(text.rpartition(b'  "checksum": ')[0]))
+    loaded = Siamese.load(place)
+    assert folder.check(place).format == 1
+    assert loaded.method == calibrated.method
+    assert loaded.decisions == (calibrated.decision, shorter)
+    assert [each.method.dim for each in loaded.gradings] == [5, 3]
+    again = Siamese.load(loaded.save(place))
+    assert (again.decisions, again.gradings) == (loaded.decisions, loaded.gradings)
+    assert not (place / PREFIXES).exists()
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "said"),
+    [
+        (DECISION, '[{"prior": 0.5}]', "decision is damaged"),
+        (DECISION, "[", "damaged: it holds what is not JSON"),
+        (PREFIXES, '[{"dim": 8}]', "decisions of prefixes are damaged"),
+        (GRADES, '[{"method": {"branches": []}}]', "scores are damaged"),
+        (DECISION, None, r"There is no pooling 'median'.*calibrate the model again"),
+    ],
+)
+def test_what_no_gemel_wrote_is_refused(
+    calibrated: Siamese, saved: Path, name: str, value: str | None, said: str
+) -> None:
+    manifest, parts = stored(Siamese.load(saved))
+    if value is None:
+        assert calibrated.decision is not None
+        method = replace(calibrated.method, references=5, pooling="median")
+        value = json.dumps([replace(calibrated.decision, method=method).json()])
+    folder.write(saved, manifest, {**parts, name: Part.of(value.encode())})
+    with pytest.raises(ModelError, match=said):
         Siamese.load(saved)
 
 

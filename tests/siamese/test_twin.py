@@ -150,7 +150,7 @@ def test_without_a_decision_there_is_no_verdict(twin: Siamese, images: Collectio
         twin.verify(images.source(0), images.source(1))
 
 
-@pytest.mark.parametrize("change", [{"precision": "int8"}, {"distance": "cosine"}, {"references": 3}, {"dim": 4}])
+@pytest.mark.parametrize("change", [{"precision": "int8"}, {"distance": "cosine"}, {"head": "0123"}, {"dim": 4}])
 def test_a_decision_of_another_method_is_not_applied(
     calibrated: Siamese, images: Collection, change: dict[str, object], tmp_path: Path
 ) -> None:

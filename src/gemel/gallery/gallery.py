@@ -110,7 +110,7 @@ class Gallery:
             NotCalibrated: the twin has no decision for its method.
             UnreadableItem: the item cannot be read.
         """
-        decision = applicable(self.twin.decision, self.twin.method)
+        decision = applicable(self.twin.decisions, self.twin.method)
         with self._lock:
             self._known(identity)
             ((_, distance),) = self._nearest(self._probe(item), 1, identity)
@@ -131,7 +131,7 @@ class Gallery:
             NotCalibrated: the twin has no decision for its method, or one that can never be sure among so many.
             UnreadableItem: the item cannot be read.
         """
-        decision = applicable(self.twin.decision, self.twin.method)
+        decision = applicable(self.twin.decisions, self.twin.method)
         with self._lock:
             count = len(self)
             nearest = self._nearest(self._probe(item), 1)

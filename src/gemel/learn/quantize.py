@@ -48,7 +48,7 @@ def quantized(twin: Siamese) -> Siamese:
         )
     encoder = twin.encoder.but(model=content)
     method = replace(twin.method, precision="int8")
-    return twin.but(encoder=encoder, method=method, decision=None, grades=None, prefixed=())
+    return twin.but(encoder=encoder, method=method, decisions=(), gradings=())
 
 
 def _rounded(content: bytes) -> bytes:

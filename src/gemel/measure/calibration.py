@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
@@ -25,6 +25,9 @@ LEVELS = 32
 FOLDS = 5
 """Parts of the identities for cross-fitting; a rule is fitted without one or two of them."""
 
+Against = Literal["random", "skilled"]
+"""Different pairs of two kinds: of two identities, and of an impostor with the identity that it imitates."""
+
 
 @dataclass(frozen=True)
 class Judged:
@@ -34,26 +37,44 @@ class Judged:
         distance: of each pair, ascending.
         same: whether each pair is the same.
         pairs: the identities each pair rests on.
+        skilled: which of the different pairs are an impostor and whom it imitates; None where there are not both
+            these and random ones.
     """
 
     distance: Float[np.ndarray, " n"]
     same: Bool[np.ndarray, " n"]
     pairs: Clusters
+    skilled: Bool[np.ndarray, " n"] | None = None
 
     def take(self, rows: Bool[np.ndarray, " n"]) -> Judged:
-        return Judged(self.distance[rows], self.same[rows], self.pairs.take(rows))
+        skilled = None if self.skilled is None else self.skilled[rows]
+        return Judged(self.distance[rows], self.same[rows], self.pairs.take(rows), skilled)
+
+    def facing(self, against: Against | None) -> Judged:
+        """The same pairs, and different ones of one kind; all of them with None, and where there are none of it."""
+        if against is None or self.skilled is None:
+            return self
+        kind = self.skilled if against == "skilled" else ~self.same & ~self.skilled
+        return self.take(self.same | kind) if kind.any() else self
 
     @property
     def has_both(self) -> bool:
         return bool(self.same.any()) and not bool(self.same.all())
 
-    def rates(self, at: Float[np.ndarray, " r"]) -> tuple[Float[np.ndarray, " r"], Float[np.ndarray, " r"]]:
-        """FMR and FNMR at thresholds; NaN where a class has no pairs."""
+    @property
+    def sides(self) -> tuple[Bool[np.ndarray, " n"], ...]:
+        """The different pairs and the same ones; where impostors are known, then the random and the skilled ones."""
+        different = ~self.same
+        if self.skilled is None:
+            return different, self.same
+        return different, self.same, different & ~self.skilled, self.skilled
+
+    def rates(self, at: Float[np.ndarray, " r"]) -> Float[np.ndarray, "s r"]:
+        """What thresholds cost each of the `sides`: FMR, FNMR, FMR of random and of skilled; NaN where one is empty."""
         accepted = np.searchsorted(self.distance, at, side="right")
-        right = np.concatenate([[0], np.cumsum(self.same)])[accepted]
-        positives = np.count_nonzero(self.same)
         with np.errstate(invalid="ignore"):
-            return (accepted - right) / np.float64(len(self.same) - positives), 1 - right / np.float64(positives)
+            shares = [np.append(0, np.cumsum(side))[accepted] / np.float64(side.sum()) for side in self.sides]
+        return np.stack([shares[0], 1 - shares[1], *shares[2:]])
 
     def curve(self) -> Curve:
         return sorted_curve(self.distance, self.same)
@@ -64,11 +85,15 @@ def judged(
     same: Bool[np.ndarray, " n"],
     identity_a: Int[np.ndarray, " n"],
     identity_b: Int[np.ndarray, " n"],
+    skilled: Bool[np.ndarray, " n"] | None = None,
 ) -> Judged:
     """Check and sort pairs."""
     checked(distance, same)
     order = np.argsort(distance, kind="stable")
-    return Judged(distance[order].astype(np.float64), same[order], clusters(identity_a[order], identity_b[order]))
+    pairs = clusters(identity_a[order], identity_b[order])
+    both = skilled is not None and bool(skilled.any()) and not bool((same | skilled).all())
+    kinds = skilled[order] if skilled is not None and both else None
+    return Judged(distance[order].astype(np.float64), same[order], pairs, kinds)
 
 
 @dataclass(frozen=True)
@@ -165,49 +190,32 @@ def threshold(points: Curve, fmr: float | None) -> float:
     return float(after if np.isinf(before) else before + along * (after - before))
 
 
-@dataclass(frozen=True)
-class Optimism:
+def optimism(
+    known: Judged, choose: Callable[[Judged], Float[np.ndarray, " r"]], *, seed: int
+) -> Float[np.ndarray, "s r"]:
     """How much higher error rates are on identities that did not choose a threshold than on those that did.
 
-    Attributes:
-        fmr, fnmr: to be added to the rates on the pairs that chose, for each threshold.
-    """
-
-    fmr: Float[np.ndarray, " r"]
-    fnmr: Float[np.ndarray, " r"]
-
-
-def optimism(known: Judged, choose: Callable[[Judged], Float[np.ndarray, " r"]], *, seed: int) -> Optimism:
-    """Cross-fit a way of choosing thresholds: every pair is judged by thresholds that saw neither of its identities.
-
-    Only the difference to the rates on the choosing pairs is taken (Efron & Tibshirani 1993, 17.6): it is
-    steady, while the thresholds themselves scatter from fold to fold.
+    Every pair is judged by thresholds that saw neither of its identities. Only the difference to the rates on the
+    choosing pairs is taken (Efron & Tibshirani 1993, 17.6): it is steady, while the thresholds themselves scatter
+    from fold to fold.
 
     Args:
         known: pairs with known answers.
         choose: from some of the pairs to thresholds, always as many.
         seed: of the folds.
+
+    Returns:
+        What to add to the rates on the pairs that chose; rows as those of `Judged.rates`.
     """
-    held_out = list(_held_out(known, choose, _folds(known, np.random.default_rng(seed))))
-    alarms = _weighted([h.alarm for h in held_out], [h.negatives for h in held_out])
-    misses = _weighted([h.miss for h in held_out], [h.positives for h in held_out])
-    return Optimism(alarms, misses)
-
-
-@dataclass(frozen=True)
-class _HeldOut:
-    """Held-out minus fitted FMR and FNMR at each threshold, and how many pairs of either kind were held out."""
-
-    alarm: Float[np.ndarray, " r"]
-    miss: Float[np.ndarray, " r"]
-    negatives: int
-    positives: int
+    gaps, counts = zip(*_held_out(known, choose, _folds(known, np.random.default_rng(seed))), strict=True)
+    gap, weight = np.stack(gaps), np.stack(counts)[:, :, None] * np.isfinite(gaps)
+    return np.asarray((np.nan_to_num(gap) * weight).sum(axis=0) / np.maximum(weight.sum(axis=0), 1))
 
 
 def _held_out(
     known: Judged, choose: Callable[[Judged], Float[np.ndarray, " r"]], fold: Int[np.ndarray, " g"]
-) -> Iterator[_HeldOut]:
-    """For every two folds: thresholds chosen without either, and what they cost between the two."""
+) -> Iterator[tuple[Float[np.ndarray, "s r"], Int[np.ndarray, " s"]]]:
+    """For every two folds: held-out minus fitted rates at thresholds chosen without either; pairs of each side."""
     a, b = fold[known.pairs.a], fold[known.pairs.b]
     for low in range(FOLDS):
         for high in range(low, FOLDS):
@@ -215,14 +223,7 @@ def _held_out(
             seen = known.take((a != low) & (b != low) & (a != high) & (b != high))
             if len(held.same) and seen.has_both:
                 at = choose(seen)
-                (alarm, miss), (fitted_alarm, fitted_miss) = held.rates(at), seen.rates(at)
-                positives = int(np.count_nonzero(held.same))
-                yield _HeldOut(alarm - fitted_alarm, miss - fitted_miss, len(held.same) - positives, positives)
-
-
-def _weighted(gaps: list[Float[np.ndarray, " r"]], weights: list[int]) -> Float[np.ndarray, " r"]:
-    known = [gap * weight for gap, weight in zip(gaps, weights, strict=True) if weight]
-    return np.sum(known, axis=0) / sum(weights) if known else np.zeros(len(gaps[0]) if gaps else 1)
+                yield held.rates(at) - seen.rates(at), np.array([side.sum() for side in held.sides])
 
 
 def _folds(known: Judged, rng: np.random.Generator) -> Int[np.ndarray, " g"]:

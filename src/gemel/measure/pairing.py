@@ -34,8 +34,8 @@ class PairSample(NamedTuple):
 
 
 @dataclass(frozen=True)
-class _Partners:
-    """For each row, a contiguous range of partners: pairs numbered 0 … total - 1.
+class Partners:
+    """For each row, a contiguous range of partners: pairs of the two, numbered 0 … total - 1.
 
     Attributes:
         row: items.
@@ -50,14 +50,13 @@ class _Partners:
     order: Int[np.ndarray, " m"]
 
     def sample(self, limit: int, rng: np.random.Generator) -> tuple[Int[np.ndarray, " n"], Int[np.ndarray, " n"]]:
-        """All pairs, or `limit` of them drawn uniformly without replacement."""
+        """Rows and partners of all pairs, or of `limit` of them drawn uniformly without replacement."""
         ends = np.cumsum(self.count)
         total = int(ends[-1]) if len(ends) else 0
         number = np.arange(total) if total <= limit else _distinct(total, limit, rng)
         owner = np.searchsorted(ends, number, side="right")
         partner = self.order[self.first[owner] + number - (ends[owner] - self.count[owner])]
-        mine = self.row[owner]
-        return np.minimum(mine, partner), np.maximum(mine, partner)
+        return self.row[owner], partner
 
 
 def pairs_of(
@@ -79,14 +78,15 @@ def pairs_of(
             *different* from that identity's items, and nothing is known of it against all others.
     """
     rng = np.random.default_rng(seed)
-    _check(identity, group, impostor_of, limit)
+    checked(identity, group=group, impostor_of=impostor_of, limit=limit)
     group = np.zeros_like(identity) if group is None else group
     kinds = [*_genuine(identity, group)]
     if impostor_of is not None:
         kinds.append(_skilled(identity, group, impostor_of))
     found = [kind.sample(limit, rng) for kind in kinds]
-    same = np.repeat([True, *[False] * (len(found) - 1)], [len(a) for a, _ in found])
-    return PairSample(np.concatenate([a for a, _ in found]), np.concatenate([b for _, b in found]), same)
+    same = np.repeat([True, *[False] * (len(found) - 1)], [len(mine) for mine, _ in found])
+    sides = [np.concatenate(side) for side in zip(*found, strict=True)]
+    return PairSample(np.minimum(*sides), np.maximum(*sides), same)
 
 
 def owners(identity: Int[np.ndarray, " n"], impostor_of: Int[np.ndarray, " n"] | None = None) -> Int[np.ndarray, " n"]:
@@ -94,12 +94,14 @@ def owners(identity: Int[np.ndarray, " n"], impostor_of: Int[np.ndarray, " n"] |
     return identity if impostor_of is None else np.where(identity < 0, impostor_of, identity)
 
 
-def _check(
+def checked(
     identity: Int[np.ndarray, " n"],
-    group: Int[np.ndarray, " m"] | None,
-    impostor_of: Int[np.ndarray, " k"] | None,
-    limit: int,
+    *,
+    group: Int[np.ndarray, " m"] | None = None,
+    impostor_of: Int[np.ndarray, " k"] | None = None,
+    limit: int = LIMIT,
 ) -> None:
+    """Refuse labels that do not fit each other."""
     for name, other in (("group", group), ("impostor_of", impostor_of)):
         if other is not None and len(other) != len(identity):
             raise DataError(f"{name} has {len(other)} values for {len(identity)} items; give one per item.")
@@ -121,19 +123,19 @@ def _ends(key: Int[np.ndarray, " m"]) -> Int[np.ndarray, " m"]:
     return np.repeat(last + 1, np.diff(np.append(-1, last)))
 
 
-def _genuine(identity: Int[np.ndarray, " n"], group: Int[np.ndarray, " n"]) -> tuple[_Partners, _Partners]:
+def _genuine(identity: Int[np.ndarray, " n"], group: Int[np.ndarray, " n"]) -> tuple[Partners, Partners]:
     """Same pairs: with later items of the identity. Different: with later identities of the group."""
     order = _blocks(identity, group)
     wide = _ends(group[order])
     change = np.append(True, (identity[order][1:] != identity[order][:-1]) | (group[order][1:] != group[order][:-1]))
     near = _ends(np.cumsum(change[: len(order)]))
     here = np.arange(len(order))
-    return _Partners(order, here + 1, near - here - 1, order), _Partners(order, near, wide - near, order)
+    return Partners(order, here + 1, near - here - 1, order), Partners(order, near, wide - near, order)
 
 
 def _skilled(
     identity: Int[np.ndarray, " n"], group: Int[np.ndarray, " n"], impostor_of: Int[np.ndarray, " n"]
-) -> _Partners:
+) -> Partners:
     """Each impostor with every genuine item of the identity it pretends to be."""
     order = _blocks(identity, group)
     row = np.flatnonzero((impostor_of >= 0) & (group >= 0))
@@ -141,7 +143,7 @@ def _skilled(
     key = group[order].astype(np.int64) * span + identity[order]
     wanted = group[row].astype(np.int64) * span + impostor_of[row]
     first = np.searchsorted(key, wanted, side="left")
-    return _Partners(row, first, np.searchsorted(key, wanted, side="right") - first, order)
+    return Partners(row, first, np.searchsorted(key, wanted, side="right") - first, order)
 
 
 def _distinct(total: int, wanted: int, rng: np.random.Generator) -> Int[np.ndarray, " n"]:

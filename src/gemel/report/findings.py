@@ -56,9 +56,8 @@ class Findings:
 
     @property
     def decision(self) -> Decision | None:
-        """The twin's decision, if it holds for the twin's way of comparing."""
-        decision = self.twin.decision
-        return decision if decision is not None and decision.method == self.twin.method else None
+        """The twin's decision on pairs."""
+        return self.twin.decision
 
     @property
     def threshold(self) -> float | None:

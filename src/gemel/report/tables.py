@@ -12,7 +12,6 @@ from gemel.measure import Interval, Verification
 from gemel.report.markup import Markup, joined, tag
 from gemel.report.rates import Rate
 from gemel.report.words import between, distance, percent
-from gemel.siamese.evaluation import Cost
 from gemel.siamese.operating import OperatingPoint
 
 
@@ -28,10 +27,10 @@ class Point:
 
     key: str
     promised: OperatingPoint
-    here: Cost | None
+    here: OperatingPoint | None
 
     @property
-    def honest(self) -> OperatingPoint | Cost:
+    def honest(self) -> OperatingPoint:
         """The rates to quote: those of data that did not choose the threshold."""
         return self.promised if self.here is None else self.here
 
@@ -128,7 +127,7 @@ def facts(entries: Sequence[tuple[str, object]]) -> Markup:
 
 
 def _point(point: Point) -> Markup:
-    sides: list[OperatingPoint | Cost] = [point.promised] if point.here is None else [point.here, point.promised]
+    sides = [point.promised] if point.here is None else [point.here, point.promised]
     alarms = [_rate(side.fmr, side.fmr_interval) for side in sides]
     misses = [_rate(side.fnmr, side.fnmr_interval) for side in sides]
     name = tag("th", tag("span", point.key, class_="key"), " ", point.title, scope="row")

@@ -13,11 +13,12 @@ from gemel.errors import DataError, Overlap
 from gemel.items.collection import Collection
 from gemel.items.words import first, many
 from gemel.siamese.branches import sides
-from gemel.siamese.decision import Decision, fit_decision
+from gemel.siamese.decision import Decision
 from gemel.siamese.embedding import Embeddings, Progress
+from gemel.siamese.fitting import FEWEST, fit_decision
 from gemel.siamese.grades import Grades, fit_grades
-from gemel.siamese.known import has_scores, known_pairs, scored_pairs
-from gemel.siamese.prefix import Prefixed
+from gemel.siamese.known import has_scores, known_pairs, known_trials, scored_pairs
+from gemel.siamese.operating import Method
 from gemel.siamese.seen import Seen
 
 if TYPE_CHECKING:
@@ -30,6 +31,7 @@ def calibrated(
     twin: Siamese,
     data: Collection,
     *,
+    method: Method,
     prior: float,
     seed: int,
     allow_overlap: bool,
@@ -50,8 +52,13 @@ def calibrated(
         )
     if cut is not None:
         _refuse_cut(data, cut)
-    scored = scored_pairs(data, found) if has_scores(data) else None
-    pairs = None if scored is not None and cut is None else known_pairs(data, found, limit=limit, seed=seed, cut=cut)
+    pairs, scored = None, None
+    if method.references > 1:
+        pairs = known_trials(data, found, method, limit=limit, seed=seed, fewest=FEWEST)
+    else:
+        scored = scored_pairs(data, found) if has_scores(data) else None
+        if scored is None or cut is not None:
+            pairs = known_pairs(data, found, limit=limit, seed=seed, cut=cut)
 
     def graded(one: Siamese) -> Grades | None:
         if scored is None:
@@ -67,16 +74,23 @@ def calibrated(
             pairs.same,
             pairs.identity_a,
             pairs.identity_b,
-            method=one.method,
+            method=one.method.facing_as(method),
             prior=prior,
             seed=seed,
             assumed=pairs.assumed,
+            skilled=pairs.skilled,
         )
 
-    shorter = [twin.prefix(length) for length in twin.prefixes]
-    prefixed = tuple(Prefixed(one.method.dim, decided(one), graded(one)) for one in shorter)
-    seen = Seen.of(trained=twin.seen.trained, calibrated=found.content)
-    return twin.but(decision=decided(twin), grades=graded(twin), prefixed=prefixed, seen=seen)
+    twins = (twin, *(twin.prefix(length) for length in twin.prefixes))
+    fitted = [(one.method, method.references) for one in twins]
+    decisions = [each for each in twin.decisions if (each.method.pairwise, each.method.references) not in fitted]
+    gradings = [each for each in twin.gradings if (each.method, 1) not in fitted]
+    before = twin.seen.calibrated if decisions or gradings else found.content
+    return twin.but(
+        decisions=(*decisions, *(each for each in map(decided, twins) if each is not None)),
+        gradings=(*gradings, *(each for each in map(graded, twins) if each is not None)),
+        seen=Seen.of(trained=twin.seen.trained, calibrated=np.concatenate([before, found.content])),
+    )
 
 
 def _refuse_cut(data: Collection, cut: float) -> None:

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from gemel.items.words import many, plural
 from gemel.siamese.known import ASSUMED
+from gemel.siamese.verdict import alike
 
 if TYPE_CHECKING:
-    from gemel.measure import Interval
+    from gemel.measure import Interval, Verification
     from gemel.siamese.decision import Decision
     from gemel.siamese.evaluation import Evaluation
     from gemel.siamese.grades import Grades
     from gemel.siamese.grading import Grading
+    from gemel.siamese.operating import OperatingPoint
     from gemel.siamese.twin import Siamese
 
 
@@ -29,7 +32,8 @@ def described(twin: Siamese) -> str:
         f"Encoder: {origin.encoder}." if origin.encoder else "",
         f"{'; '.join([*taught, *saw]).capitalize()}{_on(origin.created)}." if taught or saw else "",
         *_grades(twin.grades),
-        *([] if twin.grades is not None and twin.decision is None else _decision(twin.decision)),
+        *([] if twin.grades is not None or twin.decisions else _UNCALIBRATED),
+        *(line for decision in alike(twin.decisions, twin.method) for line in _decision(decision)),
     ]
     return "\n".join(line for line in lines if line)
 
@@ -40,6 +44,9 @@ def compared(twin: Siamese) -> str:
         return " with ".join(twin.method.branches)
     fields = getattr(twin.modality, "fields", None)
     return plural(twin.modality.name) + (f" of {', '.join(fields)}" if fields else "")
+
+
+_UNCALIBRATED = ["Not calibrated: it gives distances, but no verdicts. Next: gemel calibrate MODEL DATA"]
 
 
 def _on(created: str) -> str:
@@ -70,22 +77,36 @@ def _correlation(value: float, interval: Interval | None) -> str:
     return f"{value:.4f}" + ("" if interval is None else f" ({interval.low:.4f} to {interval.high:.4f})")
 
 
-def _decision(decision: Decision | None) -> list[str]:
-    if decision is None:
-        return ["Not calibrated: it gives distances, but no verdicts. Next: gemel calibrate MODEL DATA"]
-    counts = decision.counts
-    lines = [
-        f"Calibrated on {counts.identities:,} identities ({counts.same:,} same and {counts.different:,} different "
-        f"pairs), prior {decision.prior:g}.",
+def _decision(decision: Decision) -> list[str]:
+    counts, method = decision.counts, decision.method
+    against = f" against {method.sides}" if method.references > 1 else ""
+    skilled = f", {counts.skilled:,} of them by impostors" if counts.skilled else ""
+    return [
+        f"Calibrated{against} on {counts.identities:,} identities ({counts.same:,} same and {counts.different:,} "
+        f"different {'trials' if against else 'pairs'}{skilled}), prior {decision.prior:g}.",
         *([ASSUMED] if counts.assumed else []),
+        *_points(decision.points),
     ]
-    for point in decision.points:
-        fmr, fnmr = point.fmr_interval, point.fnmr_interval
-        lines.append(
-            f"  {point.name:>9}: distance ≤ {point.threshold:.4f}   false match {point.fmr:.2%} "
-            f"({fmr.low:.2%} to {fmr.high:.2%})   false non-match {point.fnmr:.2%} ({fnmr.low:.2%} to {fnmr.high:.2%})"
-        )
-    return lines
+
+
+def _points(points: Sequence[OperatingPoint]) -> list[str]:
+    """A line for each; where impostors are known, its false match rate against random ones and them by itself."""
+    width = max(9, *(len(point.name) for point in points))
+    return [
+        f"  {at.name:>{width}}: distance ≤ {at.threshold:.4f}   {_matches(at)}"
+        f"   false non-match {_share(at.fnmr, at.fnmr_interval)}"
+        for at in points
+    ]
+
+
+def _matches(at: OperatingPoint) -> str:
+    if at.apart is None:
+        return f"false match {_share(at.fmr, at.fmr_interval)}"
+    random, skilled = at.apart.random, at.apart.skilled
+    return (
+        f"false match, random {_share(random, at.apart.random_interval)}"
+        f"   skilled {_share(skilled, at.apart.skilled_interval)}"
+    )
 
 
 def summarised(found: Evaluation) -> str:
@@ -99,31 +120,35 @@ def _share(value: float, interval: Interval | None) -> str:
 
 def _verification(found: Evaluation) -> list[str]:
     known = found.verification
+    what = "pairs" if found.method.references == 1 else f"trials against {found.method.sides}"
     of = "" if known.identities is None else f" of {many(known.identities, 'identity')}"
     lines = [
         f"{many(found.items, 'item')} of {found.data}{f', {found.bad:,} bad' if found.bad else ''}; "
-        f"{known.same:,} same and {known.different:,} different pairs{of}",
-        f"AUC {_share(known.auc, known.auc_interval)}   EER {_share(known.eer, known.eer_interval)}",
+        f"{known.same:,} same and {known.different:,} different {what}{of}",
     ]
-    for at in known.at_fmr:
-        shown = "" if at.fnmr is None else f"At false match {at.fmr:g}: false non-match {_share(at.fnmr, at.interval)}"
-        lines.append(shown or at.note)
+    kinds = [(name, each) for name, each in (("random", found.random), ("skilled", found.skilled)) if each is not None]
+    lines += _curve(known, rates=not kinds)
+    for name, each in kinds:
+        lines += [f"  Against the {each.different:,} {name} ones alone:", *(f"  {line}" for line in _curve(each))]
     if found.average_precision is not None:
         decided = "" if found.f1 is None else f"   F1 at the decision {found.f1:.2%}"
         lines.append(f"Of the pairs as they are: average precision {found.average_precision:.2%}{decided}")
     return [*lines, known.note] if known.note else lines
 
 
+def _curve(known: Verification, *, rates: bool = True) -> list[str]:
+    lines = [f"AUC {_share(known.auc, known.auc_interval)}   EER {_share(known.eer, known.eer_interval)}"]
+    for at in known.at_fmr if rates else ():
+        shown = "" if at.fnmr is None else f"At false match {at.fmr:g}: false non-match {_share(at.fnmr, at.interval)}"
+        lines.append(shown or at.note)
+    return lines
+
+
 def _costs(found: Evaluation) -> list[str]:
     if found.cllr is None:
         return ["Not calibrated for its method, so no verdict can be measured."]
     lines = [f"Probabilities cost {found.cllr:.3f} bits (at best {found.verification.min_cllr:.3f}; 1 is no knowledge)"]
-    for cost in found.costs:
-        lines.append(
-            f"  {cost.point:>9}: distance ≤ {cost.threshold:.4f}   false match {_share(cost.fmr, cost.fmr_interval)}"
-            f"   false non-match {_share(cost.fnmr, cost.fnmr_interval)}"
-        )
-    return lines
+    return [*lines, *_points(found.costs)]
 
 
 def _neighbours(found: Evaluation) -> list[str]:

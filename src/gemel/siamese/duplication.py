@@ -135,7 +135,7 @@ def duplicates(
         DataError: more than ten million pairs would be found.
         TooManyBad: more bad items than allowed.
     """
-    decision = applicable(twin.decision, twin.method, graded=twin.grades is not None)
+    decision = applicable(twin.decisions, twin.method, graded=twin.grades is not None)
     decision = decision if prior is None else decision.at(prior)
     point = decision.asked(fmr)
     found = twin.embed(data, progress=progress) if found is None else found
@@ -204,7 +204,7 @@ def known_already(
         UnreadableItem: the item cannot be read.
         TooManyBad: more bad items of the collection than allowed.
     """
-    decision = applicable(twin.decision, twin.method, graded=twin.grades is not None)
+    decision = applicable(twin.decisions, twin.method, graded=twin.grades is not None)
     asked = twin.embed([item])
     for bad in asked.bad:
         raise UnreadableItem(bad.name, bad.reason)

@@ -105,6 +105,12 @@ def collected(items: Any, modality: Modality) -> Collection:
     raise DataError(f"Expected an item, a list of items or a Collection to embed; a {type(items).__name__} came.")
 
 
+def sources_of(items: Any, modality: Modality) -> list[Any]:
+    """One item or several, each as something that can be embedded; errors as in `collected`."""
+    found = collected(items, modality)
+    return [found.source(i) for i in range(len(found))]
+
+
 def _lifted(items: Collection, modality: Modality) -> Collection:
     """Images, or texts, as records of that one field, where records are expected that have one field of that kind."""
     if not isinstance(modality, RecordModality):

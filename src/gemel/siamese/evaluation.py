@@ -16,54 +16,37 @@ from gemel.items.collection import UNKNOWN, Collection
 from gemel.items.words import many
 from gemel.measure import (
     FewShot,
-    Interval,
     Retrieval,
     Searched,
     Verification,
     average_precision,
     cllr,
-    clusters,
     f1,
     few_shot,
-    rate_interval,
     retrieval_of,
     verification_of,
 )
+from gemel.measure.calibration import Judged, judged
 from gemel.siamese.across import Across, across
 from gemel.siamese.branches import sides
 from gemel.siamese.calibrate import named
+from gemel.siamese.costs import Costs
 from gemel.siamese.decision import Decision
 from gemel.siamese.describing import summarised
 from gemel.siamese.embedding import Embeddings, Progress
-from gemel.siamese.known import ASSUMED, Known, known_pairs
+from gemel.siamese.known import ASSUMED, known_pairs, known_trials
 from gemel.siamese.manifest import finite
+from gemel.siamese.operating import Method, OperatingPoint
 from gemel.siamese.twin import Siamese
+from gemel.siamese.verdict import alike
 
 if TYPE_CHECKING:
-    from jaxtyping import Float, Int
+    from jaxtyping import Int
 
 QUERIES = 10_000
 """At most so many items ask for their neighbours; all are searched."""
 WAYS = (20, 5)
 """Classes of a one-shot episode: the first number that the data has enough classes for."""
-
-
-@dataclass(frozen=True)
-class Cost:
-    """What one operating point of the twin's decision costs on this data.
-
-    Attributes:
-        point: its name.
-        threshold: largest distance that is accepted.
-        fmr, fnmr: share of different pairs accepted, and of same pairs rejected, with intervals over identities.
-    """
-
-    point: str
-    threshold: float
-    fmr: float
-    fmr_interval: Interval
-    fnmr: float
-    fnmr_interval: Interval
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,10 +57,13 @@ class Evaluation:
         data: what the collection is called.
         items: how many were embedded.
         bad: how many could not be.
-        verification: how well distances tell same from different.
+        method: how items were compared.
+        verification: how well distances tell same from different; where impostors are known, from random pairs and
+            impostors together, in whatever proportion they came.
+        random, skilled: the same against either kind by itself; None where there is one kind only.
         cllr: cost in bits of the probabilities at equal priors, 0 (perfect) to 1 (knowing nothing) and above
             (misleading); None when the twin is not calibrated for its method.
-        costs: every operating point of the decision, measured here; empty when it is not calibrated.
+        costs: every operating point of the decision, with its rates on this data; empty when it is not calibrated.
         average_precision: of *same* among the pairs as they were given; None where identities give the pairs.
         f1: the same at the decision's own threshold; None without a decision too.
         retrieval: how good neighbours are; None when identities do not allow it.
@@ -91,9 +77,12 @@ class Evaluation:
     data: str
     items: int
     bad: int
+    method: Method
     verification: Verification
+    random: Verification | None
+    skilled: Verification | None
     cllr: float | None
-    costs: tuple[Cost, ...]
+    costs: tuple[OperatingPoint, ...]
     average_precision: float | None
     f1: float | None
     retrieval: Retrieval | None
@@ -121,6 +110,9 @@ def evaluate(
     limit: int = 100_000,
     seed: int = 0,
     cut: float | None = None,
+    refs: int | None = None,
+    pool: str | None = None,
+    normalise: bool | None = None,
     progress: Progress | None = None,
 ) -> Evaluation:
     """Measure a twin on a collection with identities, or with explicit pairs.
@@ -133,6 +125,8 @@ def evaluate(
         limit: most same pairs, and most different pairs, that are measured.
         seed: of samples and episodes.
         cut: the score from which on two items count as the same, where pairs have scores; None: that of the twin.
+        refs: compare items with so many references of one identity, 2 or more; None: with each other.
+        pool, normalise: as in `Siamese.calibrate`; None: as the twin is calibrated for so many references.
         progress: called with (items done, items in all).
 
     Raises:
@@ -144,12 +138,17 @@ def evaluate(
     found = found.require(allow_bad, data.origin)
     if cut is None and twin.grades is not None:
         cut = twin.grades.cut
-    pairs = known_pairs(data, found, limit=limit, seed=seed, cut=cut)
+    method = twin.method if refs is None else _facing(twin, refs, pool, normalise)
+    if refs is None:
+        pairs = known_pairs(data, found, limit=limit, seed=seed, cut=cut)
+    else:
+        pairs = known_trials(data, found, method, limit=limit, seed=seed)
     if pairs.same.all() or not pairs.same.any():
         kind = "different" if pairs.same.any() else "same"
         raise NotEnoughData(f"{data.origin} has no {kind} pairs; measuring takes both kinds.")
     distance = pairs.distances(found.vectors, twin.metric)
-    decision = twin.decision if twin.decision is not None and twin.decision.method == twin.method else None
+    decision = next((each for each in twin.decisions if each.method == method), None)
+    known = judged(distance, pairs.same, pairs.identity_a, pairs.identity_b, pairs.skilled)
     items = data.take(found.index)
     neighbours = _Neighbours(items, found, twin.method.distance, seed)
     crossing = across(items, found, distance=twin.method.distance, names=twin.method.branches, seed=seed)
@@ -171,9 +170,12 @@ def evaluate(
         data=data.origin,
         items=len(found),
         bad=len(found.bad),
-        verification=verification_of(distance, pairs.same, pairs.identity_a, pairs.identity_b),
+        method=method,
+        verification=_verification(known),
+        random=None if known.skilled is None else _verification(known.facing("random")),
+        skilled=None if known.skilled is None else _verification(known.facing("skilled")),
         cllr=None if decision is None else cllr(decision.evidence.at(distance.astype(np.float64)), pairs.same),
-        costs=() if decision is None else _measured(decision, distance, pairs),
+        costs=() if decision is None else _measured(decision, known),
         average_precision=None if every is None else average_precision(*every),
         f1=None if every is None or decision is None else f1(*every, decision.threshold()),
         retrieval=retrieval,
@@ -197,24 +199,21 @@ def seen_before(twin: Siamese, data: Collection, found: Embeddings) -> tuple[str
     return tuple(sentence for sentence in said if sentence)
 
 
-def _measured(decision: Decision, distance: Float[np.ndarray, " n"], pairs: Known) -> tuple[Cost, ...]:
-    known = clusters(pairs.identity_a, pairs.identity_b)
-    negative, positive = known.take(~pairs.same), known.take(pairs.same)
-    costs = []
-    for point in decision.points:
-        accepted = distance <= point.threshold
-        alarm, miss = accepted[~pairs.same], ~accepted[pairs.same]
-        costs.append(
-            Cost(
-                point.name,
-                point.threshold,
-                float(alarm.mean()),
-                rate_interval(alarm, negative),
-                float(miss.mean()),
-                rate_interval(miss, positive),
-            )
-        )
-    return tuple(costs)
+def _facing(twin: Siamese, refs: int, pool: str | None, normalise: bool | None) -> Method:
+    """The method of so many references: what is not said is as calibrated, or else the plain mean."""
+    near = (each.method for each in alike(twin.decisions, twin.method) if each.method.references == refs)
+    usual = next(near, twin.method.facing(refs))
+    normalise = usual.normalised if normalise is None else normalise
+    return twin.method.facing(refs, pool or usual.pooling, normalise=normalise)
+
+
+def _verification(known: Judged) -> Verification:
+    return verification_of(known.distance, known.same, known.pairs.a, known.pairs.b)
+
+
+def _measured(decision: Decision, known: Judged) -> tuple[OperatingPoint, ...]:
+    costs = Costs(known)
+    return tuple(OperatingPoint(at.name, at.threshold, *costs.at(at.threshold)) for at in decision.points)
 
 
 class _Neighbours:

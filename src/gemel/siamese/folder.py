@@ -4,9 +4,9 @@
     encoder.onnx         the shared encoder; absent where vectors are compared as they are
     branch-1.onnx, …     the encoders of two branches, in its place
     head.onnx            the pair head; absent where the distance of the embeddings decides
-    decision.json        from distance to probability; absent until calibrated
-    prefixes.json        the same for the first dimensions alone; absent unless training promised such prefixes
-    grades.json          from distance to score; absent unless calibrated on scores
+    decision.json        from distance to probability, for each method of comparing; absent until calibrated
+    grades.json          from distance to score, for each method; absent unless calibrated on scores
+    prefixes.json        in format 1, both for the first dimensions alone
     seen.npy             which items training and calibration saw, as content numbers
     weights.safetensors  what training goes on from; not needed to use the model
 

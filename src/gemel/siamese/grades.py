@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from gemel.errors import ModelError, NotEnoughData
+from gemel.errors import DataError, ModelError, NotEnoughData
 from gemel.measure.likelihood import falling
 from gemel.siamese.operating import Method
 
@@ -53,9 +53,9 @@ class Grades:
     def from_json(cls, value: dict[str, Any]) -> Grades:
         """Read what `json` wrote. Raises ModelError when it is something else."""
         try:
-            method = Method(**value["method"] | {"branches": tuple(value["method"]["branches"])})
+            method = Method.from_json(value["method"])
             return cls(method, tuple(value["distance"]), tuple(value["score"]), int(value["pairs"]), value["cut"])
-        except (KeyError, TypeError, ValueError) as error:
+        except (KeyError, TypeError, ValueError, DataError) as error:
             raise ModelError(f"The scores are damaged ({error!r}); calibrate the model again.") from None
 
 

@@ -74,8 +74,7 @@ def grade(
     found = found.require(allow_bad, data.origin)
     pairs = scored_pairs(data, found)
     distance = pairs.distances(found.vectors, twin.metric)
-    fitting = twin.grades is not None and twin.grades.method == twin.method
-    predicted = twin.grades.at(distance) if twin.grades is not None and fitting else None
+    predicted = None if twin.grades is None else twin.grades.at(distance)
     return Grading(
         data=data.origin,
         items=len(found),

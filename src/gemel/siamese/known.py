@@ -1,4 +1,4 @@
-"""Pairs of embedded items with known answers: explicit ones, or those that identities give.
+"""Pairs of embedded items with known answers: explicit ones, or those that identities give; and items with references.
 
 Knows collections and embeddings; decides nothing.
 """
@@ -12,12 +12,16 @@ import numpy as np
 
 from gemel.distances import Distance
 from gemel.errors import NotEnoughData
-from gemel.items.collection import Collection, Pairs
+from gemel.items.collection import UNKNOWN, Collection, Pairs
 from gemel.items.explicit import between, explicit, side_of, some_of_each
 from gemel.items.units import claims, units
+from gemel.items.words import many
 from gemel.measure.pairing import owners, pairs_of
+from gemel.measure.references import scored
+from gemel.measure.trials import trials_of
 from gemel.neighbors.exact import paired_at
 from gemel.siamese.embedding import Embeddings
+from gemel.siamese.operating import Method
 
 if TYPE_CHECKING:
     from jaxtyping import Bool, Float, Int
@@ -33,29 +37,38 @@ ASSUMED = (
 
 @dataclass(frozen=True)
 class Known:
-    """Pairs with known answers.
+    """Pairs with known answers; or items, each with references of one identity.
 
     Attributes:
-        a, b: positions among the embeddings.
+        a, b: positions among the embeddings; where there are references, `a` is a row of these.
         same: the answers.
+        skilled: which of the different ones are an impostor and the identity that it imitates.
         identity_a, identity_b: the identities each pair rests on.
         identical: pairs left out because both items have exactly the same content.
-        source: what the pairs were made from: "pairs" or "identities".
+        source: what they were made from: "pairs", "identities", or "references".
         assumed: whether the different ones are random pairs that nobody labelled.
+        references: positions among the embeddings, a row for each draw of k items of one identity.
+        pool, normalise: how an item is compared with them, as in `gemel.measure.scored`.
     """
 
     a: Int[np.ndarray, " n"]
     b: Int[np.ndarray, " n"]
     same: Bool[np.ndarray, " n"]
+    skilled: Bool[np.ndarray, " n"]
     identity_a: Int[np.ndarray, " n"]
     identity_b: Int[np.ndarray, " n"]
     identical: int
     source: str
     assumed: bool = False
+    references: Int[np.ndarray, "t k"] | None = None
+    pool: str = "mean"
+    normalise: bool = False
 
     def distances(self, vectors: Float[np.ndarray, "m d"], metric: Distance) -> Float[np.ndarray, " n"]:
         """How far apart each pair is, by definition."""
-        return paired_at(vectors, vectors, self.a, self.b, metric)
+        if self.references is None:
+            return paired_at(vectors, vectors, self.a, self.b, metric)
+        return scored(vectors, self.references, self.a, self.b, metric=metric, pool=self.pool, normalise=self.normalise)
 
 
 def known_pairs(
@@ -82,7 +95,7 @@ def known_pairs(
             a, b = np.concatenate([a, random[0]]), np.concatenate([b, random[1]])
             same = np.arange(len(a)) < len(same)
         kept = some_of_each(same, limit=limit, seed=seed)
-        return _distinct(found, a[kept], b[kept], same[kept], unit, "pairs", assumed=assumed)
+        return _distinct(items, found, a[kept], b[kept], same[kept], unit, "pairs", assumed=assumed)
     if items.identity is None:
         raise NotEnoughData(
             f"{data.origin} knows neither identities nor pairs, so nothing can be said about same and different. "
@@ -90,7 +103,53 @@ def known_pairs(
         )
     codes, claimed = items.identity.codes, claims(items)
     a, b, same = pairs_of(codes, limit=limit, seed=seed, impostor_of=claimed)
-    return _distinct(found, a, b, same, owners(codes, claimed), "identities")
+    return _distinct(items, found, a, b, same, owners(codes, claimed), "identities")
+
+
+def known_trials(
+    data: Collection, found: Embeddings, method: Method, *, limit: int = 100_000, seed: int = 0, fewest: int = 1
+) -> Known:
+    """Items of a collection against references of one identity: its own, another, or the one that they imitate.
+
+    For every identity with more than `method.references` items these are drawn several times, and all other items are
+    compared with them. A trial rests on the identity of the references and on that of the item. Of exact copies only
+    the first takes part. More than `limit` of a kind are sampled.
+
+    Raises:
+        NotEnoughData: fewer than `fewest` identities have so many items, or identities are not known.
+    """
+    items, k = data.take(found.index), method.references
+    if items.identity is None:
+        raise NotEnoughData(
+            f"References are items of one identity, and {data.origin} knows no identities. Give a folder per identity, "
+            "or a table with an identity column; or leave out refs and compare pairs."
+        )
+    first = np.zeros(len(found), bool)
+    first[np.unique(found.content, return_index=True)[1]] = True
+    codes, claimed = np.where(first, items.identity.codes, UNKNOWN), claims(items)
+    claimed = None if claimed is None else np.where(first, claimed, UNKNOWN)
+    size = np.bincount(codes[codes >= 0])
+    able, there = int(np.count_nonzero(size > k)), int(np.count_nonzero(size))
+    if able < fewest:
+        raise NotEnoughData(
+            f"{k} references and an item to compare with them take {many(k + 1, 'item')} of an identity, no two the "
+            f"same; of {many(there, 'identity')} in {data.origin}, {able} "
+            f"have so many, and at least {fewest} must. Add items, or take fewer references."
+        )
+    trials, owner = trials_of(codes, k, limit=limit, seed=seed, impostor_of=claimed), owners(codes, claimed)
+    return Known(
+        trials.draw,
+        trials.item,
+        trials.same,
+        trials.skilled,
+        codes[trials.references[trials.draw, 0]],
+        owner[trials.item],
+        int(np.count_nonzero(~first)),
+        "references",
+        references=trials.references,
+        pool=method.pooling,
+        normalise=method.normalised,
+    )
 
 
 @dataclass(frozen=True)
@@ -152,6 +211,7 @@ def _random(
 
 
 def _distinct(
+    items: Collection,
     found: Embeddings,
     a: Int[np.ndarray, " n"],
     b: Int[np.ndarray, " n"],
@@ -162,5 +222,15 @@ def _distinct(
     assumed: bool = False,
 ) -> Known:
     differ = found.content[a] != found.content[b]
-    a, b = a[differ], b[differ]
-    return Known(a, b, same[differ], identity[a], identity[b], int(np.count_nonzero(~differ)), source, assumed)
+    a, b, same = a[differ], b[differ], same[differ]
+    skilled, identical = ~same & _imitating(items, a, b), int(np.count_nonzero(~differ))
+    return Known(a, b, same, skilled, identity[a], identity[b], identical, source, assumed)
+
+
+def _imitating(items: Collection, a: Int[np.ndarray, " n"], b: Int[np.ndarray, " n"]) -> Bool[np.ndarray, " n"]:
+    """Where one side imitates the identity of the other."""
+    claimed = claims(items)
+    if items.identity is None or claimed is None:
+        return np.zeros(len(a), bool)
+    codes = items.identity.codes
+    return ((claimed[a] >= 0) & (claimed[a] == codes[b])) | ((claimed[b] >= 0) & (claimed[b] == codes[a]))

@@ -13,8 +13,8 @@ from typing import Any, Self
 
 from gemel.errors import ModelError
 
-FORMAT = 1
-"""The newest model format that this version reads and writes."""
+FORMAT = 2
+"""The newest model format that this version reads, and the one that it writes."""
 
 MANIFEST = "manifest.json"
 ENCODER, HEAD, DECISION, GRADES, SEEN = "encoder.onnx", "head.onnx", "decision.json", "grades.json", "seen.npy"

@@ -6,33 +6,101 @@ Values only, and their plain JSON form. Knows no fitting and no items.
 from __future__ import annotations
 
 import math
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import asdict, dataclass, replace
+from typing import Any, Self
 
+from gemel.errors import DataError
+from gemel.measure.calibration import Against
 from gemel.measure.intervals import Interval, independent_needed
+from gemel.measure.references import POOLS
+
+SINGLE = "single"
+"""How one reference is pooled."""
 
 
 @dataclass(frozen=True)
 class Method:
-    """How two sides are compared. A decision holds for exactly one.
+    """How two sides are compared. A decision holds for exactly one, also for exactly so many references.
 
     Attributes:
         distance: name of the distance.
         dim: dimensions of the embeddings that are compared.
         precision: number format they were computed in: fp32, bf16, fp16, int8.
-        references: examples of the claimed identity on one side.
-        pooling: how several references become one distance: single, mean, centroid, nearest.
+        references: items of the claimed identity on one side, 1 or more.
+        pooling: how the distances to several references become one, as in `gemel.measure.pooled`: mean, minimum,
+            trimmed; single for one.
         branches: names of the two branches of a cross-modal twin; empty when both sides share one.
         head: which pair head looks at the two embeddings once more; empty: none.
+        normalised: whether that is divided by the mean distance of the references among each other.
     """
 
     distance: str
     dim: int
     precision: str = "fp32"
     references: int = 1
-    pooling: str = "single"
+    pooling: str = SINGLE
     branches: tuple[str, ...] = ()
     head: str = ""
+    normalised: bool = False
+
+    def facing(self, references: int, pool: str = "mean", *, normalise: bool = False) -> Self:
+        """The same, against several references of one identity.
+
+        Raises:
+            DataError: fewer than two references, an unknown way of pooling, or sides of two branches.
+        """
+        if self.branches:
+            raise DataError(
+                f"This twin compares {' with '.join(self.branches)}, and references are items like those compared with "
+                "them. Leave out refs, or take one branch of it: twin.branch(…)."
+            )
+        if references < 2:
+            raise DataError(
+                f"refs = {references} must be 2 or more: one reference and an item are a pair, and need no refs."
+            )
+        if pool not in POOLS:
+            raise DataError(f"There is no pooling {pool!r}; choose one of {', '.join(POOLS)}.")
+        return replace(self, references=references, pooling=pool, normalised=normalise)
+
+    def facing_as(self, other: Method) -> Self:
+        """The same, against as many references as another method, pooled as there."""
+        return replace(self, references=other.references, pooling=other.pooling, normalised=other.normalised)
+
+    @property
+    def pairwise(self) -> Self:
+        """The same for two items."""
+        return replace(self, references=1, pooling=SINGLE, normalised=False)
+
+    @property
+    def sides(self) -> str:
+        """What an item is compared with, such as `5 references (mean, normalised)`."""
+        if self.references == 1:
+            return "another item"
+        return f"{self.references} references ({self.pooling}{', normalised' if self.normalised else ''})"
+
+    @classmethod
+    def from_json(cls, value: dict[str, Any]) -> Self:
+        """Read what `asdict` gave, after JSON. Raises TypeError, KeyError or DataError where it is something else."""
+        method = cls(**value | {"branches": tuple(value["branches"])})
+        how = method.references, method.pooling, method.normalised
+        return method if how == (1, SINGLE, False) else method.facing(how[0], how[1], normalise=how[2])
+
+
+@dataclass(frozen=True)
+class Apart:
+    """The false match rates of the two kinds of different pairs, each by itself.
+
+    Attributes:
+        random: share accepted of pairs of two identities, 0 to 1.
+        random_interval: over samples of identities.
+        skilled: share accepted of impostors (`impostor_of`) with the identity that they imitate, 0 to 1.
+        skilled_interval: over samples of identities.
+    """
+
+    random: float
+    random_interval: Interval
+    skilled: float
+    skilled_interval: Interval
 
 
 @dataclass(frozen=True)
@@ -40,12 +108,15 @@ class OperatingPoint:
     """A threshold and what it costs on identities that did not choose it.
 
     Attributes:
-        name: bayes (as likely same as different at the prior), eer, or fmr=1e-2 and the like.
+        name: bayes (as likely same as different at the prior), eer, or fmr=1e-2 and the like; where impostors are
+            known, fmr_random=1e-2 and fmr_skilled=1e-2.
         threshold: largest distance that is accepted; infinite when all, -infinite when nothing is.
-        fmr: share of different pairs accepted, 0 to 1.
+        fmr: share of different pairs accepted, 0 to 1; where impostors are known, of both kinds together in whatever
+            proportion the pairs came, so that only `apart` says what to expect where that is another.
         fmr_interval: over samples of identities.
         fnmr: share of same pairs rejected, 0 to 1.
         fnmr_interval: over samples of identities.
+        apart: the share of either kind of different pairs; None where there is one kind only.
     """
 
     name: str
@@ -54,6 +125,7 @@ class OperatingPoint:
     fmr_interval: Interval
     fnmr: float
     fnmr_interval: Interval
+    apart: Apart | None = None
 
 
 @dataclass(frozen=True)
@@ -63,7 +135,7 @@ class Knot:
     Attributes:
         distance: ascending from knot to knot.
         llr: natural log-likelihood ratio of *same*, never rising from knot to knot.
-        fmr, fnmr: error rates when this distance is the threshold, with their intervals.
+        fmr, fnmr, apart: error rates when this distance is the threshold, as those of an operating point.
     """
 
     distance: float
@@ -72,6 +144,7 @@ class Knot:
     fmr_interval: Interval
     fnmr: float
     fnmr_interval: Interval
+    apart: Apart | None = None
 
 
 @dataclass(frozen=True)
@@ -84,6 +157,8 @@ class Counts:
         different_identities: identities that different pairs rest on; what limits the false match rates.
         same, different: pairs of either kind.
         assumed: whether the different ones are random pairs that nobody labelled.
+        skilled: different pairs of an impostor with the identity that it imitates.
+        skilled_identities: identities that those rest on.
     """
 
     identities: int
@@ -92,17 +167,19 @@ class Counts:
     same: int
     different: int
     assumed: bool = False
+    skilled: int = 0
+    skilled_identities: int = 0
 
 
-def point_name(fmr: float) -> str:
-    """The name of the operating point at a false match rate.
+def point_name(fmr: float, against: Against | None = None) -> str:
+    """The name of the operating point at a false match rate, of one kind of different pairs.
 
-    >>> point_name(0.01)
-    'fmr=1e-2'
+    >>> point_name(0.01), point_name(0.01, "skilled")
+    ('fmr=1e-2', 'fmr_skilled=1e-2')
     """
     independent_needed(fmr)
     digits, power = f"{fmr:.6e}".split("e")
-    return f"fmr={float(digits):g}e{int(power)}"
+    return f"fmr{f'_{against}' if against else ''}={float(digits):g}e{int(power)}"
 
 
 def plain(value: Knot | OperatingPoint) -> dict[str, Any]:
@@ -112,8 +189,10 @@ def plain(value: Knot | OperatingPoint) -> dict[str, Any]:
 
 def typed(value: dict[str, Any]) -> dict[str, Any]:
     """Fields from what `plain` made."""
-    fields: dict[str, Any] = {}
-    for name, field in value.items():
-        is_interval = isinstance(field, dict)
-        fields[name] = Interval(**field) if is_interval else field if name == "name" else float(field)
-    return fields
+    return {name: _typed(name, field) for name, field in value.items()}
+
+
+def _typed(name: str, field: Any) -> Any:
+    if name == "apart":
+        return None if field is None else Apart(**typed(field))
+    return Interval(**field) if isinstance(field, dict) else field if name == "name" else float(field)

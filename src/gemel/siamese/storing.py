@@ -1,13 +1,17 @@
-"""A twin as the manifest and the files of its folder. Reads a twin, changes nothing."""
+"""A twin as the manifest and the files of its folder, and its decisions back from there. Changes no twin."""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from gemel import __version__
+from gemel.errors import ModelError
 from gemel.siamese.branches import BranchEncoders
+from gemel.siamese.decision import Decision
+from gemel.siamese.grades import Grades
 from gemel.siamese.manifest import BRANCHES, DECISION, ENCODER, GRADES, HEAD, PREFIXES, SEEN, WEIGHTS, Manifest, Part
 from gemel.siamese.onnx import OnnxEncoder
 
@@ -26,12 +30,10 @@ def stored(twin: Siamese) -> tuple[Manifest, dict[str, Part]]:
         parts |= {BRANCHES[i]: Part.of(one.content) for i, one in enumerate(twin.encoder.encoders.values())}
     if twin.head is not None:
         parts[HEAD] = Part.of(twin.head.content)
-    if twin.decision is not None:
-        parts[DECISION] = _json(twin.decision.json())
-    if twin.prefixed:
-        parts[PREFIXES] = _json([each.json() for each in twin.prefixed])
-    if twin.grades is not None:
-        parts[GRADES] = _json(twin.grades.json())
+    if twin.decisions:
+        parts[DECISION] = _json([each.json() for each in twin.decisions])
+    if twin.gradings:
+        parts[GRADES] = _json([each.json() for each in twin.gradings])
     manifest = Manifest(
         modality=twin.modality.config(),
         method=asdict(twin.method),
@@ -41,6 +43,34 @@ def stored(twin: Siamese) -> tuple[Manifest, dict[str, Part]]:
         gemel=__version__,
     )
     return manifest, {name: part for name, part in parts.items() if part is not None}
+
+
+def restored(parts: Mapping[str, Part]) -> tuple[tuple[Decision, ...], tuple[Grades, ...]]:
+    """The decisions and the grades of a model folder.
+
+    Format 1 had one of either kind, and those of first dimensions in a file of their own.
+
+    Raises:
+        ModelError: they are damaged.
+    """
+    decisions, grades, prefixes = (_values(parts.get(name)) for name in (DECISION, GRADES, PREFIXES))
+    try:
+        decisions += [each["decision"] for each in prefixes if each["decision"] is not None]
+        grades += [each["grades"] for each in prefixes if each["grades"] is not None]
+    except (KeyError, TypeError) as error:
+        raise ModelError(f"The decisions of prefixes are damaged ({error!r}); calibrate the model again.") from None
+    return tuple(map(Decision.from_json, decisions)), tuple(map(Grades.from_json, grades))
+
+
+def _values(part: Part | None) -> list[Any]:
+    """What a file lists, or the one value that it holds."""
+    if part is None:
+        return []
+    try:
+        found = json.loads(part.read())
+    except ValueError as error:
+        raise ModelError(f"{part.model} is damaged: it holds what is not JSON ({error}).") from None
+    return found if isinstance(found, list) else [found]
 
 
 def _json(value: Any) -> Part:

@@ -20,31 +20,22 @@ from gemel.items.collection import Collection
 from gemel.items.modality import Modality
 from gemel.items.registry import modality_from
 from gemel.items.vector import VectorModality
+from gemel.measure.calibration import Against
+from gemel.measure.references import scored
 from gemel.siamese import folder as folders
 from gemel.siamese.branches import BranchEncoders, part_of, sided
 from gemel.siamese.decision import Decision
-from gemel.siamese.embedding import Embeddings, Progress, collected, embedded, is_one
+from gemel.siamese.embedding import Embeddings, Progress, collected, embedded, is_one, sources_of
 from gemel.siamese.grades import Grades
-from gemel.siamese.manifest import (
-    BRANCHES,
-    DECISION,
-    ENCODER,
-    GRADES,
-    HEAD,
-    PREFIXES,
-    SEEN,
-    WEIGHTS,
-    Origin,
-    Part,
-    finite,
-)
+from gemel.siamese.manifest import BRANCHES, ENCODER, HEAD, SEEN, WEIGHTS, Origin, Part, finite
 from gemel.siamese.onnx import Encoder, OnnxEncoder, Verbatim
 from gemel.siamese.operating import Method
 from gemel.siamese.pairhead import PairHead
-from gemel.siamese.prefix import Prefixed, promised, shortened
+from gemel.siamese.prefix import promised, shortened
 from gemel.siamese.seen import Seen
+from gemel.siamese.storing import restored, stored
 from gemel.siamese.trained import Trained
-from gemel.siamese.verdict import Verdict, applicable, judged
+from gemel.siamese.verdict import Verdict, alike, applicable, judged
 
 if TYPE_CHECKING:
     from jaxtyping import Float
@@ -61,9 +52,9 @@ class Siamese:
         encoder: prepared arrays → embeddings.
         method: how two embeddings are compared.
         head: looks at two embeddings once more; None: their distance decides.
-        decision: distance → probability; None until calibrated.
-        grades: distance → score; None unless calibrated on scores.
-        prefixed: what was calibrated for `prefix`, one for each length.
+        decisions: distance → probability, for each method it was calibrated for: two items, so many references of
+            one identity, the first dimensions alone.
+        gradings: distance → score, for each method it was calibrated for on scores.
         origin: where it comes from, for people.
         seen: what training and calibration saw.
         kept: what training goes on from (safetensors); None when there is nothing.
@@ -73,9 +64,8 @@ class Siamese:
     encoder: Encoder
     method: Method
     head: PairHead | None = None
-    decision: Decision | None = None
-    grades: Grades | None = None
-    prefixed: tuple[Prefixed, ...] = ()
+    decisions: tuple[Decision, ...] = ()
+    gradings: tuple[Grades, ...] = ()
     origin: Origin = field(default_factory=Origin)
     seen: Seen = field(default_factory=Seen)
     kept: Part | None = None
@@ -102,8 +92,8 @@ class Siamese:
         """
         manifest, parts = folders.read(folder)
         try:
-            method = Method(**manifest.method | {"branches": tuple(manifest.method["branches"])})
-        except (KeyError, TypeError) as error:
+            method = Method.from_json(manifest.method)
+        except (KeyError, TypeError, DataError) as error:
             raise ModelError(f"{folder} is damaged: its method lacks or misplaces {error}.") from None
         encoder: Encoder = Verbatim()
         if ENCODER in parts:
@@ -114,15 +104,14 @@ class Siamese:
         head = None
         if HEAD in parts:
             head = PairHead(parts[HEAD].read(), distances.distance(method.distance), threads=threads)
-        decision, grades, prefixed = parts.get(DECISION), parts.get(GRADES), parts.get(PREFIXES)
+        decisions, gradings = restored(parts)
         twin = cls(
             modality=modality_from(manifest.modality),
             encoder=encoder,
             method=method,
             head=head,
-            decision=None if decision is None else Decision.from_json(json.loads(decision.read())),
-            grades=None if grades is None else Grades.from_json(json.loads(grades.read())),
-            prefixed=() if prefixed is None else tuple(map(Prefixed.from_json, json.loads(prefixed.read()))),
+            decisions=decisions,
+            gradings=gradings,
             origin=manifest.origin,
             seen=Seen(parts.get(SEEN)),
             kept=parts.get(WEIGHTS),
@@ -211,8 +200,6 @@ class Siamese:
         Raises:
             ModelError: something else is there, or it cannot be written.
         """
-        from gemel.siamese.storing import stored
-
         return folders.write(folder, *stored(self))
 
     def embed(self, items: Any, *, batch: int = 64, progress: Progress | None = None) -> Embeddings:
@@ -235,7 +222,7 @@ class Siamese:
         a, b = sided(self, a, 0), sided(self, b, 1)
         one = is_one(a, self.modality), is_one(b, self.modality)
         if all(one):
-            return self._between(a, b)
+            return self._between(a, b, method=self.method)
         if any(one):
             raise DataError("Compare one item with one, or a list with a list of the same length.")
         left, right = self._rows(a), self._rows(b)
@@ -251,9 +238,9 @@ class Siamese:
         the identical, ½ for strangers. That is an order, not a probability.
         """
         distance = self.distance(a, b)
-        if self.grades is not None and self.grades.method == self.method:
+        if self.grades is not None:
             score = self.grades.at(distance)
-        elif self.decision is not None and self.decision.method == self.method:
+        elif self.decision is not None:
             score = self.decision.probability(distance)
         else:
             score = 1 / (1 + np.asarray(distance) / self.metric.typical(self.method.dim))
@@ -262,26 +249,38 @@ class Siamese:
     def verify(
         self,
         a: Any,
-        b: Any,
+        b: Any = None,
         *,
+        refs: Any = None,
         fmr: float | None = None,
+        against: Against | None = None,
         prior: float | None = None,
         certainty: float | None = None,
     ) -> Verdict:
-        """Whether two items are the same.
+        """Whether two items are the same; or whether one is of the identity of several others.
 
         Args:
-            a, b: one item each.
+            a: one item.
+            b: the other.
+            refs: instead of `b`, items of one identity, such as five genuine signatures; as many as `calibrate` was
+                told, and compared as it was told there.
             fmr: decide at the threshold of this false match rate; None: by what is more probable.
+            against: whether that rate is about random pairs or about skilled impostors, where calibration knew
+                impostors; None: neither kind exceeds it.
             prior: probability of *same* before looking, above 0 and below 1; None: that of the calibration.
             certainty: stay undecided unless one answer is at least this probable, 0.5 to 1.
 
         Raises:
-            NotCalibrated: there is no decision for this method, or no threshold at that rate.
+            NotCalibrated: there is no decision for this method or so many references, or no threshold at that rate.
             UnreadableItem: an item cannot be read.
+            DataError: neither `b` nor `refs`, or both; references that are all alike, where they normalise.
         """
-        decision = applicable(self.decision, self.method, graded=self.grades is not None)
-        return judged(decision, self._between(a, b), fmr=fmr, prior=prior, certainty=certainty)
+        others = [sided(self, b, 1)] if refs is None else sources_of(sided(self, refs, 1), self.modality)
+        if (b is None) == (refs is None) or not others:
+            raise DataError("Compare with one item, b, or with one reference or more of an identity, refs=[…].")
+        decision = applicable(self.decisions, self.method, len(others), graded=self.grades is not None)
+        distance = self._between(sided(self, a, 0), *others, method=decision.method)
+        return judged(decision, distance, fmr=fmr, against=against, prior=prior, certainty=certainty)
 
     def calibrate(
         self,
@@ -293,11 +292,15 @@ class Siamese:
         allow_bad: float = 0.01,
         limit: int = 100_000,
         cut: float | None = None,
+        refs: int | None = None,
+        pool: str = "mean",
+        normalise: bool = False,
         progress: Progress | None = None,
     ) -> Siamese:
         """The same twin with a decision fitted on this data; where its pairs have scores, with scores.
 
-        Scores alone make no verdict: that takes a cut.
+        Scores alone make no verdict: that takes a cut. With `refs` the decision is one for so many references of one
+        identity and stands beside that of pairs: it is fitted on trials, of identities with more than `refs` items.
 
         Args:
             data: items with identities, or explicit pairs; no identity that training saw.
@@ -307,6 +310,10 @@ class Siamese:
             allow_bad: share of items that may be bad, 0 to 1.
             limit: most same pairs, and most different pairs, that are used.
             cut: the score from which on two items count as the same, above 0 and at most 1; only for pairs with scores.
+            refs: how many references of one identity an item is compared with, 2 or more; None: two items are compared.
+            pool: how the distances to the references become one: mean, minimum, or trimmed, the mean without the
+                largest.
+            normalise: divide that by the mean distance of the references among each other.
             progress: called with (items done, items in all).
 
         Raises:
@@ -319,6 +326,7 @@ class Siamese:
         return calibrated(
             self,
             data,
+            method=self.method if refs is None else self.method.facing(refs, pool, normalise=normalise),
             prior=prior,
             seed=seed,
             allow_overlap=allow_overlap,
@@ -339,7 +347,17 @@ class Siamese:
         """
         head = PairHead(content, distances.distance(self.method.distance))
         method = replace(self.method, head=head.key)
-        return self.but(head=head, method=method, decision=None, grades=None, prefixed=())
+        return self.but(head=head, method=method, decisions=(), gradings=())
+
+    @property
+    def decision(self) -> Decision | None:
+        """From the distance of two items to probability; None until calibrated."""
+        return next((each for each in self.decisions if each.method == self.method), None)
+
+    @property
+    def grades(self) -> Grades | None:
+        """From the distance of two items to a score; None unless calibrated on scores."""
+        return next((each for each in self.gradings if each.method == self.method), None)
 
     @property
     def prefixes(self) -> tuple[int, ...]:
@@ -347,7 +365,7 @@ class Siamese:
         return promised(self)
 
     def prefix(self, dim: int) -> Siamese:
-        """The twin of the first `dim` dimensions, with the decision that belongs to them; it has no pair head.
+        """The twin of the first `dim` dimensions, with the decisions that belong to them; it has no pair head.
 
         Smaller and quicker to search, and a little less exact.
 
@@ -369,9 +387,8 @@ class Siamese:
             modality=modality,
             encoder=encoder,
             method=replace(self.method, branches=()),
-            decision=None,
-            grades=None,
-            prefixed=(),
+            decisions=(),
+            gradings=(),
             kept=None,
         )
 
@@ -416,18 +433,23 @@ class Siamese:
             "modality": self.modality.config(),
             "method": asdict(self.method),
             "decision": None if self.decision is None else self.decision.json(),
+            "references": [each.json() for each in alike(self.decisions, self.method) if each.method.references > 1],
             "grades": None if self.grades is None else self.grades.json(),
             **asdict(self.origin),
         }
         return dict(finite(values))
 
-    def _between(self, a: Any, b: Any) -> float:
-        a, b = sided(self, a, 0), sided(self, b, 1)
-        found = self.embed([a, b])
+    def _between(self, *items: Any, method: Method) -> float:
+        """How far the first item is from the others, by a method."""
+        found = self.embed(list(items))
         for bad in found.bad:
-            named = isinstance((a, b)[bad.row], str | Path)
-            raise UnreadableItem(bad.name if named else ("The first item", "The second item")[bad.row], bad.reason)
-        return float(self.metric.paired(found.vectors[:1], found.vectors[1:])[0])
+            if isinstance(items[bad.row], str | Path):
+                raise UnreadableItem(bad.name, bad.reason)
+            several = [f"Reference {row}" for row in range(1, len(items))]
+            names = ["The first item", *(several if method.references > 1 else ["The second item"])]
+            raise UnreadableItem(names[bad.row], bad.reason)
+        others, one, how = np.arange(1, len(items))[None], np.zeros(1, np.int64), (method.pooling, method.normalised)
+        return float(scored(found.vectors, others, one, one, metric=self.metric, pool=how[0], normalise=how[1])[0])
 
     def _rows(self, items: Any) -> Float[np.ndarray, "n d"]:
         """One row per item given, NaN where it is bad."""

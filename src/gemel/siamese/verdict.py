@@ -5,9 +5,11 @@ Knows distances as numbers only; where they come from is known in `twin.py`.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from gemel.errors import DataError, NotCalibrated
+from gemel.measure.calibration import Against
 from gemel.siamese.decision import Decision
 from gemel.siamese.operating import Method
 
@@ -21,7 +23,8 @@ class Verdict:
         probability: of *same*, 0 to 1, at the prior in force.
         distance: how far apart the two are, by the method's distance.
         threshold: largest distance that counts as the same.
-        point: name of the operating point the threshold belongs to: `bayes`, or `fmr=…`.
+        point: name of the operating point the threshold belongs to: `bayes`, `fmr=…`, or `fmr_skilled=…` or
+            `fmr_random=…` where calibration knew impostors.
     """
 
     same: bool | None
@@ -39,6 +42,7 @@ def judged(
     distance: float,
     *,
     fmr: float | None = None,
+    against: Against | None = None,
     prior: float | None = None,
     certainty: float | None = None,
 ) -> Verdict:
@@ -48,6 +52,7 @@ def judged(
         decision: from distance to probability.
         distance: how far apart, by the decision's own method.
         fmr: accept up to the threshold of this false match rate; None: whatever is more probable.
+        against: the kind of different pairs that the rate is about, as in `Decision.asked`.
         prior: probability of *same* before looking, between 0 and 1; None: the decision's own.
         certainty: stay undecided unless one answer is at least this probable, 0.5 to 1; None: always decide.
 
@@ -59,36 +64,59 @@ def judged(
         raise DataError(f"certainty lies from 0.5 to 1, and came as {certainty}.")
     decision = decision if prior is None else decision.at(prior)
     probability = float(decision.probability(distance))
-    point = decision.asked(fmr)
+    point = decision.asked(fmr, against)
     unsure = certainty is not None and max(probability, 1 - probability) < certainty
     same = None if unsure else distance <= point.threshold
     return Verdict(same, probability, distance, point.threshold, point.name)
 
 
-def applicable(decision: Decision | None, method: Method, *, graded: bool = False) -> Decision:
-    """The decision, if it was fitted for this method of comparing.
+def alike(decisions: Sequence[Decision], method: Method) -> list[Decision]:
+    """Those that differ from a method of comparing two items in no more than references, by how many these are."""
+    found = [each for each in decisions if each.method.pairwise == method]
+    return sorted(found, key=lambda each: each.method.references)
+
+
+def applicable(decisions: Sequence[Decision], method: Method, references: int = 1, *, graded: bool = False) -> Decision:
+    """The decision that was fitted for this method of comparing, and for so many references.
 
     Args:
-        decision: the twin's.
-        method: how items are compared now.
+        decisions: the twin's.
+        method: how two items are compared now.
+        references: how many of one identity an item is compared with.
         graded: whether the twin was calibrated on scores.
 
     Raises:
-        NotCalibrated: there is none, or it belongs to another method; says how to get one.
+        NotCalibrated: there is none; says how to get one.
     """
-    how = "Calibrate on identities that training never saw: `gemel calibrate MODEL DATA`, or twin.calibrate(data)."
-    if decision is None and graded:
+    near = alike(decisions, method)
+    found = next((each for each in near if each.method.references == references), None)
+    if found is not None:
+        return found
+    there = " or ".join(each.method.sides for each in near)
+    if references > 1:
+        raise NotCalibrated(
+            f"There is no decision for {references} references"
+            f"{f', only for {there}: it holds for as many as it was fitted on' if near else ''}. Calibrate on "
+            f"identities that training never saw: `gemel calibrate MODEL DATA --refs {references} --pool mean "
+            f'--normalise`, or twin.calibrate(data, refs={references}, pool="mean", normalise=True).'
+        )
+    if graded:
         raise NotCalibrated(
             "This twin was calibrated on scores: score(a, b) gives one, and a verdict takes a cut, the score from "
             "which on two items are the same: `gemel calibrate MODEL DATA --cut 0.8`, or twin.calibrate(data, cut=0.8)."
         )
-    if decision is None:
+    how = "Calibrate on identities that training never saw: `gemel calibrate MODEL DATA`, or twin.calibrate(data)."
+    if not decisions:
         raise NotCalibrated(f"This twin has no decision yet, so a distance cannot become a verdict. {how}")
-    if decision.method != method:
-        differ = ", ".join(
-            f"{name} is {getattr(method, name)!r} and was {getattr(decision.method, name)!r}"
-            for name in Method.__dataclass_fields__
-            if getattr(method, name) != getattr(decision.method, name)
-        )
-        raise NotCalibrated(f"The decision belongs to another method of comparing ({differ}). {how}")
-    return decision
+    if near:
+        raise NotCalibrated(f"This twin has no decision for two items, only against {there}. {how}")
+    differ = _differing(decisions[0].method, method)
+    raise NotCalibrated(f"The decision belongs to another method of comparing ({differ}). {how}")
+
+
+def _differing(before: Method, now: Method) -> str:
+    return ", ".join(
+        f"{name} is {getattr(now, name)!r} and was {getattr(before, name)!r}"
+        for name in Method.__dataclass_fields__
+        if getattr(now, name) != getattr(before, name)
+    )
