@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any, Optional
+from typing import Annotated, Any, Literal, Optional
 
 import typer
 
-from gemel.cli.options import AsJson, Data, Dim, Model, Threads, reading, reading_flags, with_options
+from gemel.cli.options import AsJson, Data, Dim, Model, Refs, Threads, reading, reading_flags, with_options
 from gemel.cli.output import answer, progress
 from gemel.cli.targets import refuse_model, refuse_replacing
 from gemel.errors import ModelError, require
@@ -27,6 +27,14 @@ def calibrate(
     cut: Annotated[
         Optional[float], typer.Option(help="Score, from 0 to 1, from which on graded pairs count as the same.")
     ] = None,
+    refs: Refs = None,
+    pool: Annotated[
+        Literal["mean", "minimum", "trimmed"],
+        typer.Option(help="How the distances to references become one; trimmed: the mean without the largest."),
+    ] = "mean",
+    normalise: Annotated[
+        bool, typer.Option("--normalise", help="Divide it by how far the references are from each other, on average.")
+    ] = False,
     int8: Annotated[
         bool, typer.Option("--int8", help="First put the encoder into 8-bit integers: smaller, faster; takes --out.")
     ] = False,
@@ -42,6 +50,8 @@ def calibrate(
     gemel calibrate letters.gemel digits/ --out digits.gemel
 
     gemel calibrate texts.gemel pairs.csv --int8 --out small.gemel
+
+    gemel calibrate pens.gemel signers/ --refs 5 --normalise     a decision for five signatures, beside that for one
     """
     from gemel.items import read
     from gemel.siamese import Siamese
@@ -68,6 +78,9 @@ def calibrate(
             allow_overlap=overlap,
             allow_bad=more["allow_bad"],
             cut=cut,
+            refs=refs,
+            pool=pool,
+            normalise=normalise,
             progress=bar,
         )
     calibrated.save(target)

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any, Optional
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Optional
 
 import typer
 
-from gemel.cli.options import AsJson, Data, Dim, Model, Threads, reading, reading_flags, with_options
+from gemel.cli.options import AsJson, Data, Dim, Model, Refs, Threads, reading, reading_flags, with_options
 from gemel.cli.output import answer, progress
+from gemel.errors import DataError
+
+if TYPE_CHECKING:
+    from gemel.siamese import Evaluation, Grading
 
 
 @with_options(reading_flags)
@@ -21,6 +25,15 @@ def evaluate(
         Optional[float],
         typer.Option(help="Score, from 0 to 1, from which on graded pairs count as the same; the twin's own if not."),
     ] = None,
+    refs: Refs = None,
+    pool: Annotated[
+        Optional[Literal["mean", "minimum", "trimmed"]],
+        typer.Option(help="How the distances to references become one; as calibrated if not given."),
+    ] = None,
+    normalise: Annotated[
+        Optional[bool],
+        typer.Option(help="Divide it by how far the references are from each other; as calibrated if not given."),
+    ] = None,
     dim: Dim = None,
     threads: Threads = None,
     as_json: AsJson = False,
@@ -32,25 +45,33 @@ def evaluate(
 
     gemel evaluate faces.gemel others/ --report others.html
 
+    gemel evaluate pens.gemel signers/ --refs 5            against five signatures each
+
     gemel evaluate sts.gemel test.csv --scores 0 5         correlations with scores
     """
     from gemel.items import read
     from gemel.report import draw_report, findings, refuse_report
     from gemel.siamese import Siamese, grade
+    from gemel.siamese import evaluate as measured
     from gemel.siamese.known import has_scores
 
     if report is not None:
+        if refs is not None:
+            raise DataError("A report is about pairs: leave out --report, or --refs.")
         refuse_report(report)
     twin = Siamese.load(model, dim=dim, threads=threads)
-    collection = read(data, **reading(more))
+    collection, allow_bad = read(data, **reading(more)), more["allow_bad"]
     named = cut if cut is not None or twin.grades is None else twin.grades.cut
-    if has_scores(collection) and named is None and report is None:
-        with progress("embedding") as bar:
-            grading = grade(twin, collection, allow_bad=more["allow_bad"], progress=bar)
-        answer(grading.summary(), grading.json(), as_json=as_json)
-        return
+    found: Grading | Evaluation
     with progress("embedding") as bar:
-        found = findings(twin, collection, allow_bad=more["allow_bad"], cut=named, progress=bar)
+        if report is not None:
+            whole = findings(twin, collection, allow_bad=allow_bad, cut=named, progress=bar)
+            found = whole.evaluation
+        elif has_scores(collection) and named is None and refs is None:
+            found = grade(twin, collection, allow_bad=allow_bad, progress=bar)
+        else:
+            how: dict[str, Any] = {"cut": cut, "refs": refs, "pool": pool, "normalise": normalise}
+            found = measured(twin, collection, allow_bad=allow_bad, progress=bar, **how)
     if report is not None:
-        draw_report(report, found, pictures=pictures)
-    answer(found.evaluation.summary(), found.evaluation.json(), as_json=as_json)
+        draw_report(report, whole, pictures=pictures)
+    answer(found.summary(), found.json(), as_json=as_json)

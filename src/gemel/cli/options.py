@@ -29,6 +29,10 @@ Threads = Annotated[Optional[int], typer.Option(min=1, help="Threads of the enco
 Dim = Annotated[
     Optional[int], typer.Option(min=1, help="Use so many first dimensions, as trained with --prefixes.", metavar="DIM")
 ]
+Refs = Annotated[
+    Optional[int],
+    typer.Option(min=2, help="Compare items with so many references of one identity, such as 5.", metavar="K"),
+]
 
 READING: dict[str, tuple[Any, Any, str]] = {
     "kind": (Optional[Literal[KINDS]], None, f"What items are, where that is not found: {', '.join(KINDS)}."),

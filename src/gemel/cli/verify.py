@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import math
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Optional
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Optional
 
 import typer
 
 from gemel.cli.options import AsJson, Dim, Model, Threads
 from gemel.cli.output import answer
 from gemel.cli.sides import one_of
+from gemel.errors import DataError
 
 if TYPE_CHECKING:
     from gemel.siamese import Siamese
@@ -22,9 +23,16 @@ WORDS = {True: "same", False: "different", None: "undecided"}
 def verify(
     model: Model,
     a: Annotated[str, typer.Argument(help="One file, or one text.", metavar="A")],
-    b: Annotated[str, typer.Argument(help="The other.", metavar="B")],
+    b: Annotated[list[str], typer.Argument(help="The other; with --refs several of one identity.", metavar="B …")],
+    refs: Annotated[
+        bool, typer.Option("--refs", help="What follows A are references of one identity, such as five signatures.")
+    ] = False,
     text: Annotated[bool, typer.Option("--text", help="A and B are texts, even where files are called so.")] = False,
     fmr: Annotated[Optional[float], typer.Option(help="Highest false match rate, such as 0.01.")] = None,
+    against: Annotated[
+        Optional[Literal["random", "skilled"]],
+        typer.Option(help="What the rate is about, where calibration knew impostors; neither exceeds it if not given."),
+    ] = None,
     prior: Annotated[Optional[float], typer.Option(help="Share of pairs that are the same, 0 to 1.")] = None,
     certainty: Annotated[
         Optional[float],
@@ -47,6 +55,8 @@ def verify(
 
     gemel verify shop.gemel '{"image": "a.jpg"}' '{"image": "b.jpg", "title": "Shoe"}'   records
 
+    gemel verify pens.gemel a.csv --refs ada/*.csv         against several of one person
+
     gemel verify faces.gemel a.jpg b.jpg --fmr 0.01        a false match rate
 
     gemel verify faces.gemel a.jpg b.jpg --prior 0.001     few pairs are the same
@@ -58,11 +68,16 @@ def verify(
     from gemel.siamese import Siamese
 
     twin = Siamese.load(model, dim=dim, threads=threads)
-    sides = (a, b) if text else (one_of(a, twin, 0), one_of(b, twin, 1))
+    if len(b) > 1 and not refs:
+        raise DataError(f"Compare with one item; {len(b)} came. Where they are of one identity, say so with --refs.")
+    one, *others = (a, *b) if text else (one_of(a, twin, 0), *(one_of(each, twin, 1) for each in b))
     if score:
-        _score(twin, *sides, as_json=as_json)
+        if refs:
+            raise DataError("--score says how similar two items are; leave it out, or --refs.")
+        _score(twin, one, others[0], as_json=as_json)
         return
-    verdict = twin.verify(*sides, fmr=fmr, prior=prior, certainty=certainty)
+    how: dict[str, Any] = {"refs": others} if refs else {"b": others[0]}
+    verdict = twin.verify(one, **how, fmr=fmr, against=against, prior=prior, certainty=certainty)
     side = "≤" if verdict.distance <= verdict.threshold else ">"
     words = (
         f"{WORDS[verdict.same]}: probability {verdict.probability:.3f}, "

@@ -5,6 +5,7 @@ Puts words around what other files draw. Measures nothing.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -119,7 +120,7 @@ def figures(found: Findings) -> Section:
 def measures(found: Findings) -> Section:
     """Every other number, with what it means."""
     evaluation = found.evaluation
-    rows = verification_rows(evaluation.verification, None if found.fitted_here else evaluation.cllr)
+    rows = verification_rows(replace(evaluation, cllr=None) if found.fitted_here else evaluation)
     parts = [measures_table([*rows, *rate_rows(found.rates)])]
     notes = [note for note in evaluation.notes if not (found.fitted_here and "calibration saw" in note)]
     if found.rates:

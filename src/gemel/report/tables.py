@@ -12,6 +12,7 @@ from gemel.measure import Interval, Verification
 from gemel.report.markup import Markup, joined, tag
 from gemel.report.rates import Rate
 from gemel.report.words import between, distance, percent
+from gemel.siamese.evaluation import Evaluation
 from gemel.siamese.operating import OperatingPoint
 
 
@@ -30,6 +31,16 @@ class Point:
     here: OperatingPoint | None
 
     @property
+    def sides(self) -> list[OperatingPoint]:
+        """What was found: here, if it was measured here, and at calibration."""
+        return [self.promised] if self.here is None else [self.here, self.promised]
+
+    @property
+    def apart(self) -> bool:
+        """Whether everything found knows random pairs and impostors apart."""
+        return all(side.apart is not None for side in self.sides)
+
+    @property
     def honest(self) -> OperatingPoint:
         """The rates to quote: those of data that did not choose the threshold."""
         return self.promised if self.here is None else self.here
@@ -37,10 +48,13 @@ class Point:
     @property
     def title(self) -> str:
         """What the point is, in words."""
-        name = self.promised.name
-        if name.startswith("fmr="):
-            return f"false match rate {percent(float(name.removeprefix('fmr=')))}"
+        name, _, rate = self.promised.name.partition("=")
+        if rate:
+            return f"false match rate {percent(float(rate))}{_AGAINST[name]}"
         return {"bayes": "as likely same as different", "eer": "equal errors"}.get(name, name)
+
+
+_AGAINST = {"fmr": "", "fmr_random": ", random pairs", "fmr_skilled": ", impostors"}
 
 
 @dataclass(frozen=True)
@@ -53,22 +67,46 @@ class Measure:
     means: str
 
 
+@dataclass(frozen=True)
+class Alarm:
+    """A false match rate: what it is called, of which pairs it is, its value and interval."""
+
+    title: str
+    of: str
+    value: float
+    interval: Interval
+
+
+def alarms(rates: OperatingPoint, *, apart: bool) -> list[Alarm]:
+    """The false match rate; or, apart, those of random pairs and of impostors."""
+    if not apart or rates.apart is None:
+        return [Alarm("False matches", "pairs of different identities", rates.fmr, rates.fmr_interval)]
+    kinds = rates.apart
+    return [
+        Alarm("False matches, random", "pairs of two identities", kinds.random, kinds.random_interval),
+        Alarm("False matches, skilled", "pairs with an impostor", kinds.skilled, kinds.skilled_interval),
+    ]
+
+
 def points_table(points: Sequence[Point]) -> Markup:
     """Threshold and costs of every operating point: here, and as promised at calibration."""
     here = any(point.here is not None for point in points)
     columns = ["measured here", "promised"] if here else ["promised"]
+    apart = all(point.apart for point in points)
+    errors = [*(alarm.title for alarm in alarms(points[0].promised, apart=apart)), "False non-matches"]
     head = tag(
         "thead",
         tag(
             "tr",
             _head("Operating point", rowspan=2),
             _head("Same up to distance", rowspan=2, class_="number"),
-            _head("False matches", colspan=len(columns), class_="number"),
-            _head("False non-matches", colspan=len(columns), class_="number"),
+            *(_head(error, colspan=len(columns), class_="number") for error in errors),
         ),
-        tag("tr", *(_head(column, class_="number") for column in 2 * columns)),
+        tag("tr", *(_head(column, class_="number") for column in len(errors) * columns)),
     )
-    return _scrolling(tag("table", head, tag("tbody", *map(_point, points))), "Operating points")
+    return _scrolling(
+        tag("table", head, tag("tbody", *(_point(point, apart=apart) for point in points))), "Operating points"
+    )
 
 
 def fixed_rates_table(known: Verification) -> Markup:
@@ -100,19 +138,34 @@ def measures_table(rows: Sequence[Measure]) -> Markup:
     return _scrolling(tag("table", head, tag("tbody", *body)), "Measures")
 
 
-def verification_rows(known: Verification, cllr: float | None) -> list[Measure]:
+def verification_rows(found: Evaluation) -> list[Measure]:
     """AUC, EER and Cllr, for `measures_table`."""
-    area = "" if known.auc_interval is None else f"{known.auc_interval.low:.4f} to {known.auc_interval.high:.4f}"
-    rows = [
-        Measure("AUC", f"{known.auc:.4f}", area, "chance that a same pair is closer than a different one"),
+    rows = [*_curve(found.verification, "", "")]
+    if found.random is not None and found.skilled is not None:
+        rows += _curve(found.random, ", random", "the same against pairs of two identities alone")
+        rows += _curve(found.skilled, ", skilled", "the same against impostors alone")
+    rows.append(
         Measure(
-            "EER", percent(known.eer), between(known.eer_interval), "rate at which both errors are equally frequent"
-        ),
-        Measure("min Cllr", f"{known.min_cllr:.3f}", "", "what the distances could tell, in bits: 0 all, 1 nothing"),
-    ]
-    if cllr is not None:
-        rows.append(Measure("Cllr", f"{cllr:.3f}", "", "what the probabilities cost, in bits; above 1 they mislead"))
+            "min Cllr",
+            f"{found.verification.min_cllr:.3f}",
+            "",
+            "what the distances could tell, in bits: 0 all, 1 nothing",
+        )
+    )
+    if found.cllr is not None:
+        cost = "what the probabilities cost, in bits; above 1 they mislead"
+        rows.append(Measure("Cllr", f"{found.cllr:.3f}", "", cost))
     return rows
+
+
+def _curve(known: Verification, kind: str, means: str) -> list[Measure]:
+    area = "" if known.auc_interval is None else f"{known.auc_interval.low:.4f} to {known.auc_interval.high:.4f}"
+    closer = "chance that a same pair is closer than a different one"
+    equal = "rate at which both errors are equally frequent"
+    return [
+        Measure(f"AUC{kind}", f"{known.auc:.4f}", area, means or closer),
+        Measure(f"EER{kind}", percent(known.eer), between(known.eer_interval), means or equal),
+    ]
 
 
 def rate_rows(rates: Sequence[Rate]) -> list[Measure]:
@@ -126,12 +179,12 @@ def facts(entries: Sequence[tuple[str, object]]) -> Markup:
     return tag("dl", *parts)
 
 
-def _point(point: Point) -> Markup:
-    sides = [point.promised] if point.here is None else [point.here, point.promised]
-    alarms = [_rate(side.fmr, side.fmr_interval) for side in sides]
-    misses = [_rate(side.fnmr, side.fnmr_interval) for side in sides]
+def _point(point: Point, *, apart: bool) -> Markup:
+    kinds = zip(*(alarms(side, apart=apart) for side in point.sides), strict=True)
+    cells = [_rate(alarm.value, alarm.interval) for kind in kinds for alarm in kind]
+    misses = [_rate(side.fnmr, side.fnmr_interval) for side in point.sides]
     name = tag("th", tag("span", point.key, class_="key"), " ", point.title, scope="row")
-    return tag("tr", name, tag("td", distance(point.promised.threshold), class_="number"), *alarms, *misses)
+    return tag("tr", name, tag("td", distance(point.promised.threshold), class_="number"), *cells, *misses)
 
 
 def _rate(value: float, interval: Interval) -> Markup:

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 from gemel.items.words import many
 from gemel.measure import Interval, independent_needed
-from gemel.report.tables import Point
+from gemel.report.tables import Point, alarms
 from gemel.report.words import about, base_of, percent, range_of, times
 from gemel.siamese.evaluation import Evaluation
 
@@ -67,7 +67,10 @@ def _errors(found: Evaluation, points: Sequence[Point]) -> list[str]:
         ]
     rates = points[0].honest
     return [
-        _often("pairs of different identities", "called the same", rates.fmr, rates.fmr_interval),
+        *(
+            _often(alarm.of, "called the same", alarm.value, alarm.interval)
+            for alarm in alarms(rates, apart=points[0].apart)
+        ),
         _often("pairs of the same identity", "missed", rates.fnmr, rates.fnmr_interval),
     ]
 
@@ -112,20 +115,17 @@ def _worse(point: Point) -> str:
     """A sentence where this data contradicts what calibration promised."""
     if point.here is None:
         return ""
-    pairs = (
-        ("false matches", point.here.fmr, point.here.fmr_interval, point.promised.fmr, point.promised.fmr_interval),
-        (
-            "false non-matches",
-            point.here.fnmr,
-            point.here.fnmr_interval,
-            point.promised.fnmr,
-            point.promised.fnmr_interval,
-        ),
+    here, before = (
+        [
+            *((alarm.title.lower(), alarm.value, alarm.interval) for alarm in alarms(side, apart=point.apart)),
+            ("false non-matches", side.fnmr, side.fnmr_interval),
+        ]
+        for side in (point.here, point.promised)
     )
     worse = [
-        f"{percent(here)} {what} where {percent(promised)} were promised"
-        for what, here, interval, promised, before in pairs
-        if interval.low > before.high
+        f"{percent(rate)} {what} where {percent(promised)} were promised"
+        for (what, rate, interval), (_, promised, bounds) in zip(here, before, strict=True)
+        if interval.low > bounds.high
     ]
     if not worse:
         return ""

@@ -51,7 +51,7 @@ def calibrated(
             "allow_overlap=True (--allow-overlap)."
         )
     if cut is not None:
-        _refuse_cut(data, cut)
+        _refuse_cut(data, cut, method)
     pairs, scored = None, None
     if method.references > 1:
         pairs = known_trials(data, found, method, limit=limit, seed=seed, fewest=FEWEST)
@@ -93,7 +93,9 @@ def calibrated(
     )
 
 
-def _refuse_cut(data: Collection, cut: float) -> None:
+def _refuse_cut(data: Collection, cut: float, method: Method) -> None:
+    if method.references > 1:
+        raise DataError(f"cut = {cut:g} is about pairs with scores, and refs about identities; leave one of them out.")
     if not has_scores(data):
         raise DataError(f"cut = {cut:g} is about pairs with scores, and {data.origin} has none; leave it out.")
     if not 0 < cut <= 1:

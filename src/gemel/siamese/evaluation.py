@@ -133,16 +133,15 @@ def evaluate(
         NotEnoughData: there are no same, or no different, pairs.
         TooManyBad: more bad items than allowed.
     """
-    data = sides(twin, data)
+    data, method = sides(twin, data), _facing(twin, refs, pool, normalise)
     found = twin.embed(data, progress=progress) if found is None else found
     found = found.require(allow_bad, data.origin)
     if cut is None and twin.grades is not None:
         cut = twin.grades.cut
-    method = twin.method if refs is None else _facing(twin, refs, pool, normalise)
-    if refs is None:
-        pairs = known_pairs(data, found, limit=limit, seed=seed, cut=cut)
-    else:
+    if method.references > 1:
         pairs = known_trials(data, found, method, limit=limit, seed=seed)
+    else:
+        pairs = known_pairs(data, found, limit=limit, seed=seed, cut=cut)
     if pairs.same.all() or not pairs.same.any():
         kind = "different" if pairs.same.any() else "same"
         raise NotEnoughData(f"{data.origin} has no {kind} pairs; measuring takes both kinds.")
@@ -163,7 +162,9 @@ def evaluate(
     notes = [
         ASSUMED if pairs.assumed else "",
         *seen_before(twin, data, found),
-        f"{many(pairs.identical, 'pair')} of exact copies left out." if pairs.identical else "",
+        f"{many(pairs.identical, 'pair' if refs is None else 'item')} of exact copies left out."
+        if pairs.identical
+        else "",
         *neighbours.notes,
     ]
     return Evaluation(
@@ -199,12 +200,12 @@ def seen_before(twin: Siamese, data: Collection, found: Embeddings) -> tuple[str
     return tuple(sentence for sentence in said if sentence)
 
 
-def _facing(twin: Siamese, refs: int, pool: str | None, normalise: bool | None) -> Method:
+def _facing(twin: Siamese, refs: int | None, pool: str | None, normalise: bool | None) -> Method:
     """The method of so many references: what is not said is as calibrated, or else the plain mean."""
-    near = (each.method for each in alike(twin.decisions, twin.method) if each.method.references == refs)
-    usual = next(near, twin.method.facing(refs))
-    normalise = usual.normalised if normalise is None else normalise
-    return twin.method.facing(refs, pool or usual.pooling, normalise=normalise)
+    usual = next((each.method for each in alike(twin.decisions, twin.method) if each.method.references == refs), None)
+    if usual is not None:
+        pool, normalise = pool or usual.pooling, usual.normalised if normalise is None else normalise
+    return twin.method.facing(refs, pool or "mean", normalise=bool(normalise))
 
 
 def _verification(known: Judged) -> Verification:

@@ -43,12 +43,16 @@ class Method:
     head: str = ""
     normalised: bool = False
 
-    def facing(self, references: int, pool: str = "mean", *, normalise: bool = False) -> Self:
-        """The same, against several references of one identity.
+    def facing(self, references: int | None, pool: str = "mean", *, normalise: bool = False) -> Self:
+        """The same, against several references of one identity; with None, for two items as it is.
 
         Raises:
             DataError: fewer than two references, an unknown way of pooling, or sides of two branches.
         """
+        if references is None:
+            if pool != "mean" or normalise:
+                raise DataError("pool and normalise are about references; say with refs how many there are.")
+            return self
         if self.branches:
             raise DataError(
                 f"This twin compares {' with '.join(self.branches)}, and references are items like those compared with "

@@ -326,7 +326,7 @@ class Siamese:
         return calibrated(
             self,
             data,
-            method=self.method if refs is None else self.method.facing(refs, pool, normalise=normalise),
+            method=self.method.facing(refs, pool, normalise=normalise),
             prior=prior,
             seed=seed,
             allow_overlap=allow_overlap,
