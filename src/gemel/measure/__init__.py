@@ -28,7 +28,9 @@ if TYPE_CHECKING:
     from gemel.measure.intervals import Clusters, Interval, clusters, independent_needed, mean_interval, rate_interval
     from gemel.measure.likelihood import cllr, min_cllr
     from gemel.measure.pairing import PairSample, owners, pairs_of
+    from gemel.measure.references import pooled, scored
     from gemel.measure.retrieval import Recall, Retrieval, Searched, retrieval_of
+    from gemel.measure.trials import Trials, trials_of
     from gemel.measure.verification import AtFmr, Verification, unsupported, verification_of
 
 __all__ = [
@@ -44,6 +46,7 @@ __all__ = [
     "Recall",
     "Retrieval",
     "Searched",
+    "Trials",
     "Verification",
     "accuracy",
     "auc",
@@ -63,11 +66,14 @@ __all__ = [
     "min_cllr",
     "owners",
     "pairs_of",
+    "pooled",
     "rank_error",
     "rate_interval",
     "retrieval_of",
     "score_trials",
+    "scored",
     "threshold_at_fmr",
+    "trials_of",
     "unsupported",
     "verification_of",
 ]
@@ -80,7 +86,9 @@ _HOMES = {
     "intervals": "Clusters Interval clusters independent_needed mean_interval rate_interval",
     "likelihood": "cllr min_cllr",
     "pairing": "PairSample owners pairs_of",
+    "references": "pooled scored",
     "retrieval": "Recall Retrieval Searched retrieval_of",
+    "trials": "Trials trials_of",
     "verification": "AtFmr Verification unsupported verification_of",
 }
 _HOME = {name: module for module, names in _HOMES.items() for name in names.split()}
