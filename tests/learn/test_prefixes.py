@@ -38,6 +38,22 @@ def test_every_promised_length_has_its_own_decision(twin: gemel.Siamese, tmp_pat
     assert "4 or 8 dimensions are embeddings too" in back.describe()
 
 
+def test_every_length_has_its_own_decision_against_references(twin: gemel.Siamese, tmp_path: Path) -> None:
+    facing = twin.calibrate(texts(30, seed=7), refs=2, pool="minimum", allow_overlap=True)
+    facing.save(tmp_path / "t.gemel")
+    thresholds = []
+    for length in (4, 8, 16):
+        part = gemel.Siamese.load(tmp_path / "t.gemel", dim=length)
+        verdict = part.verify("red lamp old", refs=["old red lamp", "red lamp offer"])
+        assert verdict.distance == pytest.approx(
+            min(part.distance("red lamp old", other) for other in ("old red lamp", "red lamp offer")), abs=1e-6
+        )
+        thresholds.append(verdict.threshold)
+        assert part.decision == twin.prefix(length).decision
+        assert "against 2 references (minimum)" in part.describe()
+    assert len(set(thresholds)) == 3
+
+
 def test_a_prefix_is_saved_as_a_twin(twin: gemel.Siamese, tmp_path: Path) -> None:
     twin.prefix(8).save(tmp_path / "p.gemel")
     back = gemel.Siamese.load(tmp_path / "p.gemel")

@@ -21,12 +21,13 @@ SMALL = QUICK.but(width=64, dim=64, steps=30)
 @pytest.mark.parametrize("kind", ["recurrent", "transformer"])
 def test_int8_is_smaller_near_and_calibrated_anew(kind: str, tmp_path: Path) -> None:
     twin = train(texts(), SMALL.but(encoder=kind), progress=False)
-    small = quantized(twin)
+    others = texts(30, seed=7)
+    small = quantized(twin.calibrate(others, refs=2, allow_overlap=True))
     assert small.method.precision == "int8"
+    assert small.decisions == ()
     assert len(small.encoder.content) < 0.7 * len(twin.encoder.content)
     with pytest.raises(NotCalibrated):
         small.verify("red lamp", "lamp red")
-    others = texts(30, seed=7)
     before, after = twin.embed(others).vectors, small.embed(others).vectors
     assert (before * after).sum(1).mean() > 0.98
     small = small.calibrate(others, allow_overlap=True)

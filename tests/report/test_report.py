@@ -130,6 +130,39 @@ def test_impostors_groups_and_unknown_items_have_their_place(tmp_path: Path) -> 
     assert "imitates" in text
 
 
+def imitated(identities: int, items: int, *, start: int = 0) -> Collection:
+    """The last item of each identity is an impostor's."""
+    data = vectors(identities, items, start=start)
+    assert data.identity is not None
+    last, (codes, names) = np.arange(len(data)) % items == items - 1, (data.identity.codes, data.identity.names)
+    return data.with_(
+        identity=Labels(np.where(last, -1, codes), names), impostor_of=Labels(np.where(last, codes, -1), names)
+    )
+
+
+def test_random_pairs_and_impostors_are_told_apart(tmp_path: Path) -> None:
+    twin, data = Siamese.from_vectors(8).calibrate(imitated(35, 5, start=100)), imitated(25, 5)
+    case = Case(twin, data, write_report(tmp_path / "r.html", twin, data))
+    found = evaluate(twin, data)
+    assert found.skilled is not None
+    for known in (found.random, found.skilled):
+        assert known is not None
+        assert percent(known.eer) + between(known.eer_interval) in case.words.replace(f"{percent(known.eer)} ", "")
+    for point in (*found.costs, *twin.decisions[0].points):
+        assert point.apart is not None
+        for rate, interval in (
+            (point.apart.random, point.apart.random_interval),
+            (point.apart.skilled, point.apart.skilled_interval),
+        ):
+            assert percent(rate) + between(interval) in case.words
+    assert "False matches, skilled" in case.words
+    assert "false match rate 10%, impostors" in case.words
+    assert re.search(r"(Of [\d,]+|None of the) pairs with an impostor", case.words)
+    assert evaluate(twin, vectors(25, 5)).costs[0].apart is None
+    mixed = write_report(tmp_path / "m.html", twin, vectors(25, 5)).read_text(encoding="utf-8")
+    assert "False matches, skilled" not in mixed
+
+
 def test_explicit_pairs_are_enough(tmp_path: Path) -> None:
     data, rng = vectors(20, 4), np.random.default_rng(0)
     assert data.identity is not None

@@ -225,7 +225,7 @@ def test_rates_of_either_kind_are_those_of_a_loop(twin: Siamese, refs: int | Non
     assert found.skilled is not None
     assert found.random is not None
     assert found.skilled.eer > found.random.eer
-    assert f"Against the {found.skilled.different:,} skilled ones alone" in found.summary()
+    assert f"{found.skilled.different:,} skilled ones alone: AUC" in found.summary()
     json.dumps(found.json(), allow_nan=False)
 
 

@@ -103,7 +103,7 @@ def _by_chance(twin: Siamese, items: int, *, fmr: float | None, prior: float | N
     """A word of warning where one of so many items would be called the same anyway."""
     assert twin.decision is not None
     decision = twin.decision if prior is None else twin.decision.at(prior)
-    expected = decision.asked(fmr).fmr * items
+    expected = decision.asked(fmr).kinds.random * items
     if expected < 0.5:
         return []
     return [

@@ -78,10 +78,10 @@ class Alarm:
 
 
 def alarms(rates: OperatingPoint, *, apart: bool) -> list[Alarm]:
-    """The false match rate; or, apart, those of random pairs and of impostors."""
-    if not apart or rates.apart is None:
-        return [Alarm("False matches", "pairs of different identities", rates.fmr, rates.fmr_interval)]
-    kinds = rates.apart
+    """The false match rates of random pairs and of impostors; of random pairs alone where not all know both apart."""
+    kinds = rates.kinds
+    if not apart:
+        return [Alarm("False matches", "pairs of different identities", kinds.random, kinds.random_interval)]
     return [
         Alarm("False matches, random", "pairs of two identities", kinds.random, kinds.random_interval),
         Alarm("False matches, skilled", "pairs with an impostor", kinds.skilled, kinds.skilled_interval),
@@ -104,9 +104,8 @@ def points_table(points: Sequence[Point]) -> Markup:
         ),
         tag("tr", *(_head(column, class_="number") for column in len(errors) * columns)),
     )
-    return _scrolling(
-        tag("table", head, tag("tbody", *(_point(point, apart=apart) for point in points))), "Operating points"
-    )
+    body = tag("tbody", *(_point(point, apart=apart) for point in points))
+    return _scrolling(tag("table", head, body), "Operating points")
 
 
 def fixed_rates_table(known: Verification) -> Markup:

@@ -127,21 +127,28 @@ def _verification(found: Evaluation) -> list[str]:
         f"{known.same:,} same and {known.different:,} different {what}{of}",
     ]
     kinds = [(name, each) for name, each in (("random", found.random), ("skilled", found.skilled)) if each is not None]
-    lines += _curve(known, rates=not kinds)
+    lines += [_area(known), *([] if kinds else _rates(known))]
     for name, each in kinds:
-        lines += [f"  Against the {each.different:,} {name} ones alone:", *(f"  {line}" for line in _curve(each))]
+        lines.append(f"  {each.different:,} {name} ones alone: {_area(each)}")
+        lines += [f"    {line}" for line in _rates(each)]
+    lines += [at.note for at in known.at_fmr if at.note]
     if found.average_precision is not None:
         decided = "" if found.f1 is None else f"   F1 at the decision {found.f1:.2%}"
         lines.append(f"Of the pairs as they are: average precision {found.average_precision:.2%}{decided}")
     return [*lines, known.note] if known.note else lines
 
 
-def _curve(known: Verification, *, rates: bool = True) -> list[str]:
-    lines = [f"AUC {_share(known.auc, known.auc_interval)}   EER {_share(known.eer, known.eer_interval)}"]
-    for at in known.at_fmr if rates else ():
-        shown = "" if at.fnmr is None else f"At false match {at.fmr:g}: false non-match {_share(at.fnmr, at.interval)}"
-        lines.append(shown or at.note)
-    return lines
+def _area(known: Verification) -> str:
+    return f"AUC {_share(known.auc, known.auc_interval)}   EER {_share(known.eer, known.eer_interval)}"
+
+
+def _rates(known: Verification) -> list[str]:
+    """What given false match rates cost, as far as that is claimed."""
+    return [
+        f"At false match {at.fmr:g}: false non-match {_share(at.fnmr, at.interval)}"
+        for at in known.at_fmr
+        if at.fnmr is not None
+    ]
 
 
 def _costs(found: Evaluation) -> list[str]:

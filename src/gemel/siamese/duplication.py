@@ -78,7 +78,7 @@ class Duplicates:
     @property
     def by_chance(self) -> float:
         """How many different pairs are expected among those found, from the false match rate at calibration."""
-        return self.point.fmr * self.compared
+        return self.point.kinds.random * self.compared
 
     def summary(self) -> str:
         """What was found, in plain words, a fact a line."""
@@ -95,7 +95,7 @@ class Duplicates:
 
     def _expected(self) -> str:
         """What chance gives at this threshold, or why nothing can be found."""
-        fmr = self.point.fmr_interval
+        fmr, interval = self.point.kinds.random, self.point.kinds.random_interval
         if self.point.threshold < 0:
             return (
                 "Exact copies apart, no two items are close enough at this prior: the calibration saw too few pairs to "
@@ -103,7 +103,7 @@ class Duplicates:
             )
         return (
             f"Of {self.compared:,} pairs looked at, up to {self.by_chance:,.0f} different ones come this close at the "
-            f"false match rate of the calibration, {self.point.fmr:.2g} ({fmr.low:.2g} to {fmr.high:.2g})."
+            f"false match rate of the calibration, {fmr:.2g} ({interval.low:.2g} to {interval.high:.2g})."
         )
 
 

@@ -131,6 +131,11 @@ class OperatingPoint:
     fnmr_interval: Interval
     apart: Apart | None = None
 
+    @property
+    def kinds(self) -> Apart:
+        """The share of either kind of different pairs accepted; the same for both where one kind only is known."""
+        return self.apart or Apart(self.fmr, self.fmr_interval, self.fmr, self.fmr_interval)
+
 
 @dataclass(frozen=True)
 class Knot:
