@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from gemel.distances import DISTANCES, Distance
 from gemel.errors import DataError
-from gemel.measure import pooled, scored, trials_of
+from gemel.measure import clusters, pooled, rate_interval, scored, trials_of
 from gemel.measure.references import POOLS
 
 LOOPS = {
@@ -130,6 +130,28 @@ def test_draws_differ_and_trials_are_sampled_and_repeatable() -> None:
     for one, two in zip(some, again, strict=True):
         np.testing.assert_array_equal(one, two)
     assert not np.array_equal(some.references, trials_of(identity, 5, limit=200, seed=4).references)
+
+
+def test_intervals_over_identities_cover_the_rates_of_others() -> None:
+    """Ten draws of the same items are not ten samples: 95 % intervals must still be about that."""
+
+    def accepted(identities: int, seed: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        rng = np.random.default_rng(seed)
+        who = np.repeat(np.arange(identities), 8)
+        spread = 0.5 * np.exp(0.3 * rng.normal(size=identities))[who, None]
+        rows = rng.normal(size=(identities, 6))[who] + spread * rng.normal(size=(len(who), 6))
+        tried = trials_of(who, 4, limit=5000 if identities < 1000 else 300_000, seed=seed)
+        score = scored(rows, tried.references, tried.draw, tried.item, metric=DISTANCES["euclidean"], normalise=True)
+        return score <= 1.3, tried.same, np.stack([who[tried.references[tried.draw, 0]], who[tried.item]])
+
+    hit, same, _ = accepted(10_000, 0)
+    truth = [hit[same == kind].mean() for kind in (True, False)]
+    covered = [0, 0]
+    for seed in range(1, 61):
+        hit, same, (a, b) = accepted(30, seed)
+        for place, rows in enumerate((same, ~same)):
+            covered[place] += truth[place] in rate_interval(hit[rows], clusters(a[rows], b[rows]))
+    assert min(covered) >= 52  # of 60; with intervals of exactly 95 %, 3 of 1,000 such samples have fewer
 
 
 def test_wrong_questions_are_refused() -> None:

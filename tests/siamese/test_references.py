@@ -14,8 +14,9 @@ from gemel.items import Collection, Labels, read
 from gemel.measure import eer
 from gemel.siamese import Siamese, evaluate
 from gemel.siamese.decision import Decision
-from gemel.siamese.known import known_pairs, known_trials
+from gemel.siamese.known import known_pairs
 from gemel.siamese.seen import Seen
+from gemel.siamese.trials import known_trials
 
 DIM = 6
 

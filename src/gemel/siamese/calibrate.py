@@ -17,9 +17,10 @@ from gemel.siamese.decision import Decision
 from gemel.siamese.embedding import Embeddings, Progress
 from gemel.siamese.fitting import FEWEST, fit_decision
 from gemel.siamese.grades import Grades, fit_grades
-from gemel.siamese.known import has_scores, known_pairs, known_trials, scored_pairs
+from gemel.siamese.known import has_scores, known_pairs, scored_pairs
 from gemel.siamese.operating import Method
 from gemel.siamese.seen import Seen
+from gemel.siamese.trials import known_trials
 
 if TYPE_CHECKING:
     from jaxtyping import Bool

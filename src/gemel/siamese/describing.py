@@ -131,7 +131,7 @@ def _verification(found: Evaluation) -> list[str]:
     for name, each in kinds:
         lines.append(f"  {each.different:,} {name} ones alone: {_area(each)}")
         lines += [f"    {line}" for line in _rates(each)]
-    lines += [at.note for at in known.at_fmr if at.note]
+    lines += [at.note for at in (found.skilled or known).at_fmr if at.note]  # impostors rest on fewer identities
     if found.average_precision is not None:
         decided = "" if found.f1 is None else f"   F1 at the decision {found.f1:.2%}"
         lines.append(f"Of the pairs as they are: average precision {found.average_precision:.2%}{decided}")

@@ -34,9 +34,10 @@ from gemel.siamese.costs import Costs
 from gemel.siamese.decision import Decision
 from gemel.siamese.describing import summarised
 from gemel.siamese.embedding import Embeddings, Progress
-from gemel.siamese.known import ASSUMED, known_pairs, known_trials
+from gemel.siamese.known import ASSUMED, known_pairs
 from gemel.siamese.manifest import finite
 from gemel.siamese.operating import Method, OperatingPoint
+from gemel.siamese.trials import known_trials
 from gemel.siamese.twin import Siamese
 from gemel.siamese.verdict import alike
 
