@@ -1,0 +1,25 @@
+"""The code of the how-to pages runs as it stands, from top to bottom, and does what the page says."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+DOCS = Path(__file__).parents[2] / "docs"
+
+
+def code_of(page: str) -> str:
+    """Every Python block of a page, one after the other."""
+    return "\n".join(re.findall(r"```python\n(.*?)```", (DOCS / page).read_text(encoding="utf-8"), re.DOTALL))
+
+
+def test_a_worn_machine_is_flagged_and_a_healthy_one_is_not(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    exec(compile(code_of("machines.md"), "machines.md", "exec"), {})
+    shares = {int(day): int(share) for day, share in re.findall(r"day (\d): (\d+)%", capsys.readouterr().out)}
+    assert shares[2] <= 15
+    assert shares[3] >= 50
