@@ -43,6 +43,11 @@ READING: dict[str, tuple[Any, Any, str]] = {
     "item": (Optional[str], None, "Column that holds the item: a picture's path, a text, or a vector."),
     "text": (Optional[str], None, "Column that holds the item's text, or several of them, such as title,body."),
     "series": (Optional[str], None, "Column that holds the item's series: a file's path, or a list of numbers."),
+    "names": (
+        Optional[str],
+        None,
+        "What names of files say, without their ending, such as {identity}_{group}_{}; other words are passed over.",
+    ),
     "fields": (
         Optional[str],
         None,
@@ -50,7 +55,11 @@ READING: dict[str, tuple[Any, Any, str]] = {
     ),
     "channels": (Optional[str], None, "Columns that make a series, by name or number from 1, such as x,y,pressure."),
     "stamps": (Optional[str], None, "Column that says when a point of a series was taken."),
-    "rate": (Optional[float], None, "Points in one unit of time, to which series with time stamps are brought."),
+    "rate": (
+        Optional[float],
+        None,
+        "Points in one unit of time of stamped series; samples in a second of sounds.",
+    ),
     "missing": (Optional[Literal["interpolate", "refuse"]], None, "Missing values: interpolate, or refuse the item."),
     "window": (Optional[int], None, "Cut series into items of so many points; a recording becomes their group."),
     "hop": (Optional[int], None, "Points from one window to the next; as many as a window has unless given."),

@@ -12,6 +12,7 @@ NumPy only; Pillow is imported when an image is decoded, PyArrow when a table is
 
 from __future__ import annotations
 
+from gemel.items.audio import AudioModality
 from gemel.items.cache import cache_folder, clear_cache
 from gemel.items.collection import UNKNOWN, Collection, Labels, Pairs, Triplets
 from gemel.items.counts import Counts
@@ -31,6 +32,7 @@ from gemel.items.vector import VectorModality
 
 __all__ = [
     "UNKNOWN",
+    "AudioModality",
     "Bad",
     "Collection",
     "Counts",

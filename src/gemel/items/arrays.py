@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from gemel.errors import DataError
+from gemel.items.audio import HIGHEST, heard
 from gemel.items.collection import Collection, Labels
 from gemel.items.files import of_files
 from gemel.items.image import ImageModality
@@ -103,6 +104,8 @@ def _sources(
         if all(isinstance(value, str | Path) for value in sources[:20]):
             sources = Paths(root or Path(), [str(value) for value in sources])
         return sources, *form.modality(sources, origin)
+    if told is None and kind == "audio" and not _are_paths(values):
+        return Rows(values) if stacked else list(values), *heard(list(values), origin, rate=form.rate or HIGHEST)
     if stacked:
         if values.ndim == 2:
             return Rows(values), VectorModality(values.shape[1]), []
@@ -124,6 +127,10 @@ def _sources(
         return of_files(paths, told=told, kind=kind, form=form, origin=origin)
     shape = np.shape(values[0]) if isinstance(values[0], np.ndarray | list | tuple) else ()
     return values, VectorModality(shape[0]) if len(shape) == 1 else ImageModality(), []
+
+
+def _are_paths(values: Any) -> bool:
+    return all(isinstance(value, str | Path) for value in values[:20])
 
 
 def _are_series(values: Any) -> bool:

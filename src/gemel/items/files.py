@@ -6,12 +6,14 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from gemel.errors import RecipeError
+from gemel.items.audio import heard
 from gemel.items.image import ImageModality
 from gemel.items.modality import Modality
 from gemel.items.series_form import Form, are_series
 from gemel.items.sources import Paths, TextFiles
 from gemel.items.text import TextModality
-from gemel.items.vocabulary import SERIES, TEXTS
+from gemel.items.vocabulary import SERIES, SOUNDS, TEXTS
 
 
 def of_files(
@@ -28,12 +30,20 @@ def of_files(
         return TextFiles(paths.root, paths.relative), told, []
     if told is not None:
         return paths, told, []
+    if kind == "audio" or (kind is None and _mostly(paths, SOUNDS)):
+        _refuse_windows(form)
+        return paths, *heard(paths, origin, rate=form.rate)
     may_be_series = kind is None and _mostly(paths, SERIES)
     if kind == "series" or (may_be_series and (are_series(paths) or not _mostly(paths, TEXTS))):
         return paths, *form.modality(paths, origin)
     if kind is None and _mostly(paths, TEXTS):
         return TextFiles(paths.root, paths.relative), TextModality(), []
     return paths, ImageModality(), []
+
+
+def _refuse_windows(form: Form) -> None:
+    if form.window is not None:
+        raise RecipeError("window cuts series, not sounds: a long sound is the mean of windows; length says how long.")
 
 
 def _mostly(paths: Paths, endings: frozenset[str]) -> bool:

@@ -22,10 +22,10 @@ from gemel.items.series import SeriesModality
 from gemel.items.series_form import Form
 from gemel.items.sources import Paths
 from gemel.items.table import FILES
-from gemel.items.vocabulary import ENDINGS, FORGERIES, SERIES, SPLITS, TEXTS
+from gemel.items.vocabulary import ENDINGS, FORGERIES, SERIES, SOUNDS, SPLITS, TEXTS
 from gemel.items.words import first, many
 
-LOOKED_FOR = {"image": ENDINGS, "text": TEXTS, "series": SERIES}
+LOOKED_FOR = {"image": ENDINGS, "audio": SOUNDS, "text": TEXTS, "series": SERIES}
 """Kind of items → endings of their files."""
 
 
@@ -63,7 +63,7 @@ def read_folder(
 
     Args:
         root: `root/identity/file`, or `root/split/identity/file` when the first level holds split names only.
-        modality: how its files are decoded; None: as images, or as series or texts where there are no images.
+        modality: how its files are decoded; None: as images, or where there are none as sounds, series or texts.
         grouped: there is a level of groups above the identities; an identity is then called "group/identity".
         impostors: ending of folders that hold imitations of the identity before it, such as "_forg".
         kind: what its files hold, where that was said.
@@ -97,12 +97,26 @@ def read_folder(
 
 
 def _found(root: Path, modality: Modality | None, kind: str | None, *, grouped: bool) -> _Found:
-    """The files of the kind that was said; images, and where there are none, files that hold texts or series."""
+    """The files of the kind that was said; images, or where there are none, sounds, or texts or series."""
     said = kind or (None if modality is None else modality.name)
-    if said in LOOKED_FOR:
-        return _walk(root, grouped=grouped, endings=LOOKED_FOR[said])
-    found = _walk(root, grouped=grouped, endings=ENDINGS)
-    return found if found.paths else _walk(root, grouped=grouped, endings=TEXTS | SERIES)
+    for endings in _looked_for(said):
+        found = _walk(root, grouped=grouped, endings=endings)
+        if found.paths:
+            break
+    return found
+
+
+def listed_files(root: Path, modality: str | None, kind: str | None) -> list[str]:
+    """The files of one kind in a folder and below, by name, relative to it."""
+    every = [path for path in sorted(root.rglob("*")) if path.is_file() and not path.name.startswith(".")]
+    for endings in _looked_for(kind or modality):
+        if found := [str(path.relative_to(root)) for path in every if path.suffix.lower() in endings]:
+            return found
+    return []
+
+
+def _looked_for(said: str | None) -> list[frozenset[str]]:
+    return [LOOKED_FOR[said]] if said in LOOKED_FOR else [ENDINGS, SOUNDS, TEXTS | SERIES]
 
 
 def _walk(root: Path, *, grouped: bool, endings: frozenset[str]) -> _Found:
@@ -215,17 +229,15 @@ def _notes(found: _Found) -> list[str]:
 
 def _nothing(root: Path, found: _Found, *, grouped: bool) -> str:
     layout = "group/identity/file" if grouped else "identity/file"
-    start = f"{root}: no image, text or series stands at {layout}"
+    start = f"{root}: no image, sound, text or series stands at {layout}"
     if found.deeper:
         return f"{start}, but there are folders below; grouped=True reads group/identity/file."
     if found.other:
         return f"{start}; {many(len(found.other), 'other file')} ({first(found.other, 3)})."
-    return (
-        f"{root}: the folder holds no files. Expected {layout}: a folder per identity with its images, texts or series."
-    )
+    return f"{root}: the folder holds no files. Expected {layout}: a folder per identity with images, sounds, texts or series."
 
 
 def _kind(found: _Found) -> str:
     """What was looked for, as a plural."""
-    kinds = {ENDINGS: "images", TEXTS: "texts", SERIES: "series"}
+    kinds = {ENDINGS: "images", SOUNDS: "sounds", TEXTS: "texts", SERIES: "series"}
     return kinds.get(found.endings, "texts or series")

@@ -39,3 +39,41 @@ def filled(
     for row, part in enumerate(parts):
         rows[row, : len(part)], mask[row, : len(part)] = part, 1
     return rows, mask
+
+
+def starts(points: int, length: int, rng: np.random.Generator | None) -> Sequence[int]:
+    """Where the parts of so many points begin, each `length` long at most: with `rng` one, anywhere; without, as many
+    as overlap by at least half."""
+    spare = points - length
+    if spare <= 0:
+        return [0]
+    if rng is not None:
+        return [int(rng.integers(spare + 1))]
+    return np.linspace(0, spare, 1 + -(-spare // max(1, length // 2))).round().astype(int).tolist()
+
+
+class Moments:
+    """Mean and standard deviation of each column over rows that come in parts.
+
+    Args:
+        width: columns.
+    """
+
+    def __init__(self, width: int) -> None:
+        self._total, self._square, self._count = np.zeros(width), np.zeros(width), 0
+
+    def add(self, rows: Float[np.ndarray, "t d"]) -> None:
+        self._total += rows.sum(0, dtype=np.float64)
+        self._square += np.square(rows, dtype=np.float64).sum(0)
+        self._count += len(rows)
+
+    @property
+    def mean(self) -> tuple[float, ...]:
+        return tuple(map(float, self._total / max(1, self._count)))
+
+    @property
+    def std(self) -> tuple[float, ...]:
+        """1 where a column is constant."""
+        mean = np.array(self.mean)
+        std = np.sqrt(np.maximum(self._square / max(1, self._count) - mean**2, 0))
+        return tuple(map(float, np.where(std > 1e-6 * (1 + np.abs(mean)), std, 1.0)))

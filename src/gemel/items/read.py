@@ -15,6 +15,7 @@ from gemel.items.folder import read_folder
 from gemel.items.image import ImageModality
 from gemel.items.links import collected, linked, read_links
 from gemel.items.modality import Modality
+from gemel.items.named import read_named
 from gemel.items.record_tables import fields_of, read_records
 from gemel.items.rows import read_rows
 from gemel.items.series_form import Form
@@ -41,6 +42,7 @@ class _Told:
     columns: Columns
     texts: Sequence[str]
     fields: Mapping[str, str]
+    names: str
 
 
 def read(
@@ -61,6 +63,7 @@ def read(
     window: int | None = None,
     hop: int | None = None,
     fields: str = "",
+    names: str = "",
     **columns: Any,
 ) -> Collection:
     """Items and what is known of them; nothing is decoded yet.
@@ -81,13 +84,15 @@ def read(
         impostors: ending of folders that hold imitations of the identity before it, such as "_forg".
         scores: lowest and highest possible score of graded pairs.
         modality: how items are decoded; found by looking, when left out.
-        kind: what items are, where that is not found: image, text, series or vector.
+        kind: what items are, where that is not found: image, text, series, audio or vector.
         channels: the columns that make a series, by name or by number from 1, such as "x,y,pressure"; all of them
             otherwise.
         stamps: the column that says when a point of a series was taken; "" where there is none. Looked for by name.
-        rate: points in one unit of time, to which series with time stamps are brought.
+        rate: points in one unit of time, to which series with time stamps are brought; of sounds, samples in a second.
         missing: interpolate missing values of a series, or refuse the item.
         window, hop: cut long series into items of so many points, each so many behind the one before.
+        names: how the names of the files in a folder say what is known of them, without their ending, such as
+            "{identity}_{group}_{}"; words for roles of columns are kept, others are passed over.
         fields: the columns that make an item together, such as "image,title,price": a record, of which any field may be
             missing. NAME=COLUMN calls a field otherwise; "image=photos/{id}.jpg" makes a path of other columns.
         columns: the column for a role, when its name is not a common one: item, image, series or text ("title,body"
@@ -112,7 +117,7 @@ def read(
     form = Form(channels=chosen, stamps=stamps, rate=rate, missing=missing, window=window, hop=hop)
     given, base = Columns.given(**columns), None if root is None else Path(root)
     record = fields_of(fields) if fields else {}
-    told = _Told(base, grouped, impostors, scores, modality, kind, form, given, texts, record)
+    told = _Told(base, grouped, impostors, scores, modality, kind, form, given, texts, record, names)
     if pairs is not None:
         of_pairs = given.only("a", "b", "same", "score", "anchor", "positive", "negative")
         rest = given.but(**dict.fromkeys(of_pairs.used()))
@@ -142,6 +147,8 @@ def _path(path: Path, labels: Any | None, told: _Told) -> Collection:
         series = archives(path, told.form) if told.modality is None and told.kind in (None, "series") else None
         if series is not None:
             return series
+        if told.names:
+            return read_named(path, told.names, told.modality, kind=told.kind, form=told.form)
         how: dict[str, Any] = {"grouped": told.grouped, "impostors": told.impostors}
         return read_folder(path, told.modality, kind=told.kind, form=told.form, **how)
     ending = path.suffix.lower()

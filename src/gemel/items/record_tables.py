@@ -23,12 +23,12 @@ from gemel.items.sources import Cells, Lazy, Paths, Records, are_texts
 from gemel.items.table import Table
 from gemel.items.text import TextModality
 from gemel.items.vector import VectorModality
-from gemel.items.vocabulary import ENDINGS, SERIES, TEXTS
+from gemel.items.vocabulary import ENDINGS, SERIES, SOUNDS, TEXTS
 
 if TYPE_CHECKING:
     from jaxtyping import Float
 
-FILES = (*ENDINGS, *SERIES, *TEXTS)
+FILES = (*ENDINGS, *SOUNDS, *SERIES, *TEXTS)
 
 
 def fields_of(words: str) -> dict[str, str]:

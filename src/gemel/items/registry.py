@@ -14,6 +14,7 @@ MODALITIES = {
     "vector": "gemel.items.vector:VectorModality",
     "text": "gemel.items.text:TextModality",
     "series": "gemel.items.series:SeriesModality",
+    "audio": "gemel.items.audio:AudioModality",
     "record": "gemel.items.record:RecordModality",
 }
 """Name of a modality → where its class is."""

@@ -14,7 +14,7 @@ import numpy as np
 
 from gemel.errors import DataError, RecipeError, UnreadableItem
 from gemel.items import signals
-from gemel.items.lengths import alike, filled
+from gemel.items.lengths import Moments, alike, filled, starts
 from gemel.items.modality import Prepared, Raw, Raws
 from gemel.items.series_files import Sheet, of_array, sheet
 from gemel.items.windows import Window
@@ -127,14 +127,11 @@ class SeriesModality:
         """With mean and standard deviation of each prepared channel over these series, where there are none yet."""
         if self.mean:
             return self
-        total, square, count = np.zeros(self.width), np.zeros(self.width), 0
+        moments = Moments(self.width)
         for raw in raws:
             for part in self.windows(raw):
-                total, square, count = total + part.sum(0), square + (part**2).sum(0), count + len(part)
-        mean = total / max(1, count)
-        std = np.sqrt(np.maximum(square / max(1, count) - mean**2, 0))
-        std = np.where(std > 1e-6 * (1 + np.abs(mean)), std, 1.0)
-        return replace(self, mean=tuple(map(float, mean)), std=tuple(map(float, std)))
+                moments.add(part)
+        return replace(self, mean=moments.mean, std=moments.std)
 
     def prepare(self, raws: Raws, *, rng: np.random.Generator | None = None) -> Prepared:
         """`series`: float32 [m, l, width], zeros behind the end; `attention_mask`: int64 [m, l], 1 up to it.
@@ -151,18 +148,10 @@ class SeriesModality:
         whole = signals.interpolated(np.asarray(raw, np.float64))
         if whole.ndim != 2 or whole.shape[1] != self.channels:
             raise DataError(f"A series of shape {list(whole.shape)} came where [time, {self.channels}] is expected.")
-        parts = [signals.prepared(whole[a : a + self.length], self.steps) for a in self._starts(len(whole), rng)]
+        parts = [signals.prepared(whole[a : a + self.length], self.steps) for a in starts(len(whole), self.length, rng)]
         if not self.mean:
             return parts
         return [((part - np.array(self.mean)) / np.array(self.std)).astype(np.float32) for part in parts]
-
-    def _starts(self, points: int, rng: np.random.Generator | None) -> Sequence[int]:
-        spare = points - self.length
-        if spare <= 0:
-            return [0]
-        if rng is not None:
-            return [int(rng.integers(spare + 1))]
-        return np.linspace(0, spare, 1 + -(-spare // max(1, self.length // 2))).round().astype(int).tolist()
 
     def together(self, raws: Sequence[Raw]) -> list[Int[np.ndarray, " _"]]:
         """Which series to prepare together, so that little is padding: alike in length, and not too many."""

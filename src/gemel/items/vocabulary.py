@@ -32,7 +32,10 @@ TEXTS = frozenset({".txt", ".text", ".md"})
 SERIES = frozenset({".csv", ".tsv", ".txt", ".dat", ".asc", ".npy"})
 """Endings of files that may hold a series; whether they do is found by looking."""
 
-KINDS = ("image", "text", "series", "vector")
+SOUNDS = frozenset(".wav .flac .ogg .oga .opus .mp3 .aiff .aif .au .snd .caf .w64 .rf64".split())
+"""Endings of files that hold a sound."""
+
+KINDS = ("image", "text", "series", "audio", "vector")
 """What items may be, where it is said and not guessed."""
 
 COLUMNS = {

@@ -9,8 +9,9 @@ import numpy as np
 import torch
 
 from gemel.errors import UnreadableItem
-from gemel.items import UNKNOWN, Collection, RecordModality
+from gemel.items import UNKNOWN, AudioModality, Collection, RecordModality
 from gemel.items.probe import probe
+from gemel.items.sounds import HOP
 from gemel.learn.processes import Processes
 from gemel.recipe import Facts
 
@@ -70,14 +71,15 @@ def _images(train: Collection, i: int) -> list[Any]:
 
 
 def _points(train: Collection) -> int:
-    """Points of the longest of a sample of series."""
-    if train.modality.name != "series" or not len(train):
+    """Points of the longest of a sample of series, or frames of one of sounds."""
+    if train.modality.name not in ("series", "audio") or not len(train):
         return 0
     lengths = []
     for i in np.linspace(0, len(train) - 1, min(SAMPLE, len(train))).astype(int):
         with contextlib.suppress(UnreadableItem):
             lengths.append(len(train.load(int(i))))
-    return max(lengths, default=0)
+    hop = round(HOP * train.modality.rate) if isinstance(train.modality, AudioModality) else 1
+    return max(lengths, default=0) // hop
 
 
 def device_here() -> str:

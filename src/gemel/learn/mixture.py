@@ -1,6 +1,6 @@
 """What may change in a record without changing the identity: each field in its own way, and whether a field is there.
 
-Knows the distortions of images and of series, and tensors; no files and no labels.
+Knows the distortions of images, series and sounds, and tensors; no files and no labels.
 """
 
 from __future__ import annotations
@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
-from gemel.items import Modality, RecordModality, SeriesModality
+from gemel.items import AudioModality, Modality, RecordModality, SeriesModality
 from gemel.learn.augment import Augment, turned
 from gemel.learn.encoders.fusion import PRESENT
 from gemel.learn.noise import Noise
+from gemel.learn.spectra import Spectra
 from gemel.learn.waves import Waves
 from gemel.recipe import Recipe
 
@@ -33,7 +34,7 @@ class Mixture:
             several.
     """
 
-    fields: Mapping[str, Augment | Waves]
+    fields: Mapping[str, Augment | Waves | Spectra]
     hide: float = 0.0
 
     def hidden(self, present: Int[Tensor, "n k"], noise: Noise) -> Int[Tensor, "n k"]:
@@ -45,7 +46,7 @@ class Mixture:
         return present - first * lose[:, None].to(present.dtype)
 
 
-Distortion = Augment | Waves | Mixture
+Distortion = Augment | Waves | Spectra | Mixture
 
 
 def distortion_of(modality: Modality, recipe: Recipe) -> Distortion:
@@ -53,6 +54,8 @@ def distortion_of(modality: Modality, recipe: Recipe) -> Distortion:
     if isinstance(modality, RecordModality):
         own = {name: distortion_of(one, recipe) for name, one in modality.fields.items()}
         return Mixture(own, 0.0 if modality.single else recipe.hide)  # type: ignore[arg-type]
+    if isinstance(modality, AudioModality):
+        return Spectra.of(recipe, modality)
     return Waves.of(recipe) if isinstance(modality, SeriesModality) else Augment.of(recipe)
 
 
@@ -70,7 +73,7 @@ def distorted(
         return _of_fields(inputs, how, variant, seed, own, total)
     if "image" in inputs and isinstance(how, Augment):
         return {**inputs, "image": how(turned(inputs["image"], variant), seed, own, total)}
-    if "series" in inputs and isinstance(how, Waves):
+    if "series" in inputs and isinstance(how, Waves | Spectra):
         return {**inputs, "series": how(inputs["series"], inputs["attention_mask"], seed, own, total)}
     return inputs
 

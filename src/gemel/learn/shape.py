@@ -11,7 +11,7 @@ from typing import Any
 import safetensors.torch
 
 from gemel.errors import RecipeError
-from gemel.items import ImageModality, Modality, RecordModality, SeriesModality, TextModality
+from gemel.items import AudioModality, ImageModality, Modality, RecordModality, SeriesModality, TextModality
 from gemel.learn import encoders
 from gemel.learn.encoders import Encoder, lora
 from gemel.recipe import CHOICES, Recipe, of_field
@@ -27,12 +27,13 @@ ABOUT = {
     "color": ("image",),
     "aspect": ("image",),
     "vocabulary": ("text",),
-    "prepare": ("series",),
-    "length": ("text", "series"),
+    "prepare": ("series", "audio"),
+    "length": ("text", "series", "audio"),
     "fusion": ("record",),
     "branches": ("record",),
-    "cell": ("text", "series"),
-    "pooling": ("text", "series"),
+    "cell": ("text", "series", "audio"),
+    "pooling": ("text", "series", "audio"),
+    "snr": ("audio",),
 }
 """Choices that are about some kinds of items only."""
 
@@ -41,9 +42,9 @@ def shaped(recipe: Recipe, modality: Modality, start: Siamese | None) -> Recipe:
     """The recipe with the shape of the twin to start from, or of a modality that was set up by hand, where it leaves
     that open."""
     given: dict[str, Any] = {} if start is None else {n: start.recipe[n] for n in SHAPE if n in start.recipe}
-    if start is None and isinstance(modality, SeriesModality):
+    if start is None and isinstance(modality, SeriesModality | AudioModality):
         given = {"prepare": ",".join(modality.steps)} if modality.steps else {}
-        given |= {} if modality.length == SeriesModality(channels=1).length else {"length": modality.length}
+        given |= {} if modality.length == type(modality)(channels=1).length else {"length": modality.length}
     if start is None and isinstance(modality, ImageModality) and modality != ImageModality():
         given = {"color": modality.channels == 3}
         given |= {"size": modality.height} if modality.height == modality.width else {}
@@ -84,9 +85,9 @@ def modality_of(modality: Modality, recipe: Recipe, start: Siamese | None) -> Mo
         return _read_alike(start.modality, recipe, start)
     if start is not None and start.origin.backbone:
         return start.modality
-    if start is not None and isinstance(start.modality, SeriesModality):
+    if start is not None and isinstance(start.modality, SeriesModality | AudioModality):
         return _prepared_alike(start.modality, recipe)
-    if isinstance(modality, SeriesModality):
+    if isinstance(modality, SeriesModality | AudioModality):
         steps = tuple(word.strip() for word in (recipe.prepare or "").split(",") if word.strip()) or modality.steps
         return replace(modality, length=recipe.length or modality.length, steps=steps)
     if name.startswith("pretrained:"):
@@ -118,11 +119,11 @@ def refuse_other_kinds(recipe: Recipe, modality: Modality) -> None:
             )
 
 
-def _prepared_alike(modality: SeriesModality, recipe: Recipe) -> SeriesModality:
-    """As the twin to start from prepares series, but with windows as the recipe says."""
+def _prepared_alike(modality: SeriesModality | AudioModality, recipe: Recipe) -> SeriesModality | AudioModality:
+    """As the twin to start from prepares series or sounds, but with windows as the recipe says."""
     if recipe.prepare is not None and tuple(recipe.prepare.split(",")) != modality.steps and recipe.prepare:
         raise RecipeError(
-            f"prepare = {recipe.prepare!r} cannot be: the twin to start from prepares series by "
+            f"prepare = {recipe.prepare!r} cannot be: the twin to start from prepares items by "
             f"{','.join(modality.steps) or 'no step'}."
         )
     return replace(modality, length=recipe.length or modality.length)

@@ -62,7 +62,10 @@ RANGES = {
     **_each("seed", Range(high=2**63, without_high=True)),
     **_each("shear", Range(high=90, without_high=True)),
     **_each("cut", Range(high=1, without_low=True)),
-    **_each("hide dropout average warmup scale confused gain crop warp bend", Range(high=1, without_high=True)),
+    **_each("snr", Range(low=-20, high=40, without_high=True)),
+    **_each(
+        "bands gaps hide dropout average warmup scale confused gain crop warp bend", Range(high=1, without_high=True)
+    ),
     **_each("hue erase", Range(high=1)),
     **_each("holdout", Range(high=0.5, reason=": training keeps at least half")),
 }

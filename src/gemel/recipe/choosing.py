@@ -10,8 +10,8 @@ from gemel.errors import RecipeError
 from gemel.recipe.allowed import BUDGETS, PROXIES
 from gemel.recipe.fields import Recipe
 
-LONGEST = 2048
-"""Points of a series that are encoded at once, most of all, unless more are asked for."""
+LONGEST = {"series": 2048, "audio": 300}
+"""Points of a series, or frames of a sound, that are encoded at once, most of all, unless more are asked for."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,7 +29,7 @@ class Facts:
         positives_only: whether all of them are same, so that unlisted ones count as different.
         graded: whether the pairs carry scores.
         shared: whether given splits share their identities.
-        points: of the longest of a sample of the series; 0 when there are none.
+        points: of the longest of a sample of the series, or frames of one of sounds; 0 when there are none.
         side: median longer side of a sample of the images, in pixels; 0 when there are none.
         color: whether a sample of the images has colour.
         device: cpu, cuda or mps.
@@ -121,6 +121,9 @@ def _network(modality: str, *, kind: str | None, tune: str) -> dict[str, Any]:
     if modality == "series":
         cell = {"cell": "lstm"} if kind == "recurrent" else {}
         return {"encoder": "residual", "width": 64, "depth": 3, "dim": 128, "pooling": "mean", **cell}
+    if modality == "audio":
+        cell = {"cell": "lstm"} if kind == "recurrent" else {}
+        return {"encoder": "conv", "width": 32, "depth": 4, "dim": 128, "pooling": "mean", **cell}
     vector = modality == "vector"
     return {"encoder": "dense" if vector else "conv", "width": 256 if vector else 64, "depth": 2 if vector else 4} | {
         "dim": 256
@@ -133,8 +136,8 @@ def _shape(recipe: Recipe, facts: Facts) -> dict[str, Any]:
         return {}
     alone = recipe.chunk or (facts.several and facts.device == "cpu")  # no item may depend on the others of its batch
     norm = {"norm": "group" if alone else "batch"}
-    if facts.modality == "series":
-        return {"length": max(2, min(LONGEST, facts.points)), **norm}
+    if facts.modality in LONGEST:
+        return {"length": max(2, min(LONGEST[facts.modality], facts.points)), **norm}
     if facts.modality == "record":
         shown = {"size": _side(facts), "color": facts.color, "aspect": "stretch"} if facts.side else {}
         return {"fusion": None if recipe.branches else "gated", **shown, **norm}

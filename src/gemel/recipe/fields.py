@@ -27,10 +27,12 @@ class Recipe:
     color: Annotated[bool | None, "keep colour; otherwise images are made grey"] = None
     aspect: Annotated[str | None, "stretch to a square, pad to it, or crop from the middle"] = None
 
-    length: Annotated[int | None, "pieces of a text that are read, or points of a series at once, at most"] = None
+    length: Annotated[
+        int | None, "pieces of a text, points of a series or frames of a sound (10 ms) at once, at most"
+    ] = None
     vocabulary: Annotated[int | None, "pieces that a text encoder from scratch knows"] = None
     prepare: Annotated[
-        str | None, "what is done to a series before it is encoded, in this order, such as zscore,velocity,angle"
+        str | None, "what is done to a series or a sound before it is encoded, in order, such as zscore,velocity,angle"
     ] = None
 
     # the shared subnetwork
@@ -49,7 +51,9 @@ class Recipe:
     dropout: Annotated[float, "share of features dropped before the last layer, 0 to 1"] = 0.0
     norm: Annotated[str | None, "normalisation inside the network: batch or group"] = None
     cell: Annotated[str | None, "of a recurrent encoder: lstm or gru"] = None
-    pooling: Annotated[str | None, "from the pieces of a text or the points of a series to one vector"] = None
+    pooling: Annotated[str | None, "from the pieces of a text, or the points of a series or a sound, to one vector"] = (
+        None
+    )
     tune: Annotated[str, "a pretrained encoder learns in full, through LoRA, not at all, or after a warm-up"] = "full"
 
     # how embeddings are compared, and what is asked of them
@@ -95,6 +99,10 @@ class Recipe:
     crop: Annotated[float, "a stretch of a series without up to this share of it, drawn out to its length"] = 0.0
     warp: Annotated[float, "time of a series made uneven, by up to this share of its length"] = 0.0
     bend: Annotated[float, "slow random factor along a series, up to this share either way"] = 0.0
+
+    bands: Annotated[float, "a stretch of a sound's bands blanked, up to this share of them"] = 0.0
+    gaps: Annotated[float, "a stretch of a sound's time blanked, up to this share of it"] = 0.0
+    snr: Annotated[float | None, "white noise added to a sound, at least so many decibels below it"] = None
 
     hide: Annotated[float, "share of records of which a field is hidden, so that it may be missing in use"] = 0.2
 

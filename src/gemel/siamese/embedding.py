@@ -76,7 +76,7 @@ def is_one(items: Any, modality: Modality) -> bool:
     if modality.name == "text":
         return isinstance(items, str | bytes | Path) or not hasattr(items, "__len__")
     if isinstance(items, np.ndarray):
-        return items.ndim <= {"vector": 1, "series": 2}.get(modality.name, 3)
+        return items.ndim <= {"vector": 1, "series": 2, "audio": 2}.get(modality.name, 3)
     if isinstance(items, list | tuple):
         return modality.name in ("vector", "series") and len(items) > 0 and all(isinstance(x, Real) for x in items)
     return True

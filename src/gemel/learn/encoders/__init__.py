@@ -16,6 +16,7 @@ from gemel.learn.encoders.delay import Delay
 from gemel.learn.encoders.dense import dense
 from gemel.learn.encoders.encoder import Backbone, Encoder, Head
 from gemel.learn.encoders.fusion import Branch, Branches, Fusion
+from gemel.learn.encoders.mel import Mel
 from gemel.learn.encoders.recurrent import Recurrent, RecurrentSeries
 from gemel.learn.encoders.residual import residual
 from gemel.learn.encoders.wave import Wave
@@ -34,11 +35,11 @@ __all__ = [
 ]
 
 FITS = {
-    "conv": ("image",),
-    "residual": ("image", "series"),
-    "delay": ("series",),
+    "conv": ("image", "audio"),
+    "residual": ("image", "series", "audio"),
+    "delay": ("series", "audio"),
     "dense": ("vector",),
-    "recurrent": ("text", "series"),
+    "recurrent": ("text", "series", "audio"),
     "transformer": ("text",),
     "pretrained": ("image", "text"),
 }
@@ -72,7 +73,7 @@ def _backbone(recipe: Recipe, modality: Any, pretrained_config: dict[str, Any] |
     kind = _kind(recipe, modality)
     if modality.name == "text":
         return _of_texts(recipe, kind, modality, pretrained_config)
-    if modality.name == "series":
+    if modality.name in ("series", "audio"):
         return _of_series(recipe, kind, modality)
     if kind == "pretrained":
         return _pretrained(recipe, modality, pretrained_config)
@@ -98,6 +99,8 @@ def _of_fields(recipe: Recipe, modality: Any, pretrained_configs: dict[str, Any]
 
 def _of_series(recipe: Recipe, kind: str, modality: Any) -> Backbone:
     how: dict[str, Any] = {name: _given(recipe, name) for name in ("width", "depth", "pooling")}
+    if kind == "conv":
+        return Mel(modality.channels, modality.mels, norm=_given(recipe, "norm"), **how)
     if kind == "recurrent":
         return RecurrentSeries(modality.width, cell=_given(recipe, "cell"), **how)
     return (Delay if kind == "delay" else Wave)(modality.width, norm=_given(recipe, "norm"), **how)
