@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+NOUNS = {"audio": "sound"}
+"""What one item of a modality is called, where that is not the modality's name."""
+
 
 def many(count: int, what: str) -> str:
     """A number with its noun.
@@ -13,7 +16,7 @@ def many(count: int, what: str) -> str:
     >>> many(2, "series"), many(2, "class")
     ('2 series', '2 classes')
     """
-    return f"{count:,} {what if count == 1 else plural(what)}"
+    return f"{count:,} {NOUNS.get(what, what) if count == 1 else plural(what)}"
 
 
 def plural(what: str) -> str:
@@ -22,6 +25,7 @@ def plural(what: str) -> str:
     >>> plural("series")
     'series'
     """
+    what = NOUNS.get(what, what)
     return what[:-1] + "ies" if what.endswith("y") else what + "es" if what.endswith("ss") else what.rstrip("s") + "s"
 
 

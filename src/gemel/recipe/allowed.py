@@ -63,9 +63,8 @@ RANGES = {
     **_each("shear", Range(high=90, without_high=True)),
     **_each("cut", Range(high=1, without_low=True)),
     **_each("snr", Range(low=-20, high=40, without_high=True)),
-    **_each(
-        "bands gaps hide dropout average warmup scale confused gain crop warp bend", Range(high=1, without_high=True)
-    ),
+    **_each("bands gaps hide dropout average warmup scale confused", Range(high=1, without_high=True)),
+    **_each("gain crop warp bend", Range(high=1, without_high=True)),
     **_each("hue erase", Range(high=1)),
     **_each("holdout", Range(high=0.5, reason=": training keeps at least half")),
 }
