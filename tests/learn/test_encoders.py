@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,7 @@ from torch.nn.functional import adaptive_avg_pool2d
 
 from gemel import distances
 from gemel.errors import RecipeError
+from gemel.items.audio import AudioModality
 from gemel.items.image import ImageModality
 from gemel.items.modality import Modality
 from gemel.items.record import RecordModality
@@ -35,6 +37,7 @@ FAMILIES: dict[str, dict[str, Any]] = {
 }
 IMAGES = ImageModality(height=32, width=32)
 TRACES = SeriesModality(channels=2, steps=("velocity",))
+SOUNDS = AudioModality(rate=8000, mels=10)
 FIELDS = RecordModality({"a": ImageModality(height=12, width=9), "b": TRACES, "c": VectorModality(3)})
 CHOSEN = Recipe(width=8, depth=3, dim=6, norm="batch", distance="cosine", pooling="mean")
 SCRATCH: dict[str, tuple[Recipe, Modality]] = {
@@ -48,6 +51,9 @@ SCRATCH: dict[str, tuple[Recipe, Modality]] = {
     "wave-group": (CHOSEN.but(encoder="residual", norm="group", pooling="max"), TRACES),
     "strokes": (CHOSEN.but(encoder="recurrent", cell="lstm", depth=2), TRACES),
     "strokes-gru": (CHOSEN.but(encoder="recurrent", cell="gru", depth=1, pooling="last"), TRACES),
+    "mel": (CHOSEN.but(encoder="conv"), SOUNDS),
+    "mel-group": (CHOSEN.but(encoder="conv", norm="group", pooling="attention"), replace(SOUNDS, channels=2)),
+    "spoken": (CHOSEN.but(encoder="residual"), SOUNDS),
     "concat": (CHOSEN.but(encoder="a=residual,b=delay,c=dense", fusion="concat"), FIELDS),
     "gated": (CHOSEN.but(encoder="a=conv,b=recurrent,c=dense", fusion="gated", cell="gru"), FIELDS),
     "fields-attention": (CHOSEN.but(encoder="a=conv,b=residual", fusion="attention", norm="group"), FIELDS),
@@ -61,6 +67,8 @@ def blank(modality: Any) -> Any:
     """A decoded item of zeros."""
     if isinstance(modality, RecordModality):
         return {name: blank(field) for name, field in modality.fields.items()}
+    if isinstance(modality, AudioModality):
+        return np.zeros((200 + 28 * 80, modality.channels), np.float32)  # 29 frames
     return np.zeros(getattr(modality, "shape", (29, 2)), getattr(modality, "dtype", np.float32))
 
 

@@ -13,6 +13,7 @@ import torch
 import gemel
 from gemel.errors import RecipeError
 from gemel.items import Collection, SeriesModality, read
+from gemel.items.lengths import starts
 from gemel.learn.encoders import build
 from gemel.learn.outset import outset
 from gemel.learn.parts import shares_identities
@@ -77,7 +78,7 @@ def test_an_embedding_does_not_depend_on_padding(encoder: str, norm: str, mode: 
 def test_an_item_longer_than_a_window_is_the_mean_of_its_windows() -> None:
     twin = train(strokes(), QUICK.but(steps=10, length=20), progress=False)
     raw = strokes(1, 1, seed=3).load(0)
-    parts = [twin.embed(raw[start : start + 20]).vectors[0] for start in twin.modality._starts(len(raw), None)]
+    parts = [twin.embed(raw[start : start + 20]).vectors[0] for start in starts(len(raw), 20, None)]
     assert len(parts) > 2
     np.testing.assert_allclose(twin.embed(raw).vectors[0], np.mean(parts, 0), atol=1e-5)
 
@@ -85,6 +86,11 @@ def test_an_item_longer_than_a_window_is_the_mean_of_its_windows() -> None:
 def test_a_killed_run_resumes(tmp_path: Path) -> None:
     recipe = QUICK.but(encoder="delay", steps=20, length=30, warp=0.1, crop=0.2, jitter=0.1, gain=0.2, bend=0.2)
     assert_resumes(strokes, recipe, 11, tmp_path)
+
+
+def test_a_killed_run_resumes_where_nothing_is_held_out(tmp_path: Path) -> None:
+    begun = assert_resumes(lambda: strokes(6), QUICK.but(encoder="delay", steps=12), 7, tmp_path)
+    assert begun.learner.held_out is None
 
 
 def test_what_is_lacking_and_what_is_long_is_said() -> None:
@@ -110,7 +116,7 @@ def test_a_twin_to_start_from_prepares_alike() -> None:
     first = train(strokes(), QUICK.but(steps=5, prepare="velocity"), progress=False)
     begun = outset(strokes(seed=1), Recipe(steps=5), start=first)
     assert begun.modality == first.modality
-    with pytest.raises(RecipeError, match="prepares series by velocity"):
+    with pytest.raises(RecipeError, match="prepares items by velocity"):
         outset(strokes(seed=1), Recipe(steps=5, prepare="zscore"), start=first)
 
 

@@ -82,7 +82,9 @@ class Learner(pl.LightningModule):
         self.log("counted", float(term.counted), batch_size=rows)
         return term.value
 
-    def on_train_batch_end(self, outputs: Any, batch: Any, batch_idx: int) -> None:
+    def optimizer_step(self, *given: Any, **named: Any) -> None:
+        """The average follows at once: a checkpoint of this step, whoever writes it, holds it too."""
+        super().optimizer_step(*given, **named)
         if self.average is not None:
             self.average.update_parameters(self.encoder)
 

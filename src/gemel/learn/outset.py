@@ -14,9 +14,10 @@ import torch
 from torch import nn
 
 from gemel.errors import NotEnoughData, RecipeError
-from gemel.items import Collection, Modality, RecordModality, SeriesModality, TextModality, decode
+from gemel.items import AudioModality, Collection, Modality, RecordModality, SeriesModality, TextModality, decode
 from gemel.items.modality import Raw, Raws
 from gemel.items.series import lacking
+from gemel.items.sounds import HOP
 from gemel.learn import losses
 from gemel.learn.arrange import arranged
 from gemel.learn.chunks import refuse_batch_norm
@@ -223,7 +224,21 @@ def _of_items(asked: Recipe, data: TrainingSet) -> list[str]:
 def _of_kind(modality: Modality, some: Raws, encoder: str | None) -> list[str]:
     if isinstance(modality, TextModality):
         return _of_texts(modality, some, encoder)
+    if isinstance(modality, AudioModality):
+        return _of_sounds(modality, some)
     return _of_series(modality, some) if isinstance(modality, SeriesModality) else []
+
+
+def _of_sounds(modality: AudioModality, some: Raws) -> list[str]:
+    """What there is to say of sounds: how many are longer than what is encoded at once."""
+    seconds = modality.length * HOP
+    count = sum(len(raw) > seconds * modality.rate for raw in some)
+    if not count:
+        return []
+    return [
+        f"{count} of {len(some)} training sounds looked at are longer than {seconds:g} s: training takes a random part "
+        "of each, and an embedding is the mean over windows. length says how long a part is, in frames of 10 ms."
+    ]
 
 
 def _of_texts(modality: TextModality, some: Raws, encoder: str | None) -> list[str]:

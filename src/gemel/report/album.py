@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from gemel.errors import UnreadableItem
-from gemel.items import Collection, ImageModality, RecordModality, SeriesModality, TextModality
+from gemel.items import AudioModality, Collection, ImageModality, RecordModality, SeriesModality, TextModality
 from gemel.items.signals import interpolated, resampled
 from gemel.items.sources import Field
 from gemel.report.markup import Markup, joined, tag
@@ -47,7 +47,7 @@ class Album:
         ]
         self.modality = _small(items.modality) if pictures and isinstance(items.modality, ImageModality) else None
         self.texts = pictures and isinstance(items.modality, TextModality)
-        self.series = pictures and isinstance(items.modality, SeriesModality)
+        self.series = pictures and isinstance(items.modality, SeriesModality | AudioModality)
 
     def whose(self, i: int) -> str:
         """The identity of item i, or what else is known of it."""
@@ -90,9 +90,19 @@ class Album:
         try:
             if self.modality is not None:
                 return _inside(self.modality.load(self.items.source(i)))
-            return _lines(self.items.load(i)) if self.series else None
+            if not self.series:
+                return None
+            raw = self.items.load(i)
+            return _lines(loudness(raw) if isinstance(self.items.modality, AudioModality) else raw)
         except UnreadableItem:
             return None
+
+
+def loudness(samples: Float[np.ndarray, "t c"]) -> Float[np.ndarray, "k 2"]:
+    """The outline of a sound, its greatest and its least value in each of so many stretches."""
+    edges = np.linspace(0, len(samples), min(SIDE, len(samples)) + 1).astype(int)[:-1]
+    mixed = samples.mean(1)
+    return np.stack([np.maximum.reduceat(mixed, edges), np.minimum.reduceat(mixed, edges)], 1)
 
 
 def _lines(series: Float[np.ndarray, "t c"]) -> str:
