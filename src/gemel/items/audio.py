@@ -15,6 +15,7 @@ import numpy as np
 
 from gemel.errors import DataError, RecipeError, UnreadableItem
 from gemel.items import sounds
+from gemel.items.families import FAMILIES, RATE
 from gemel.items.lengths import Moments, alike, filled, starts
 from gemel.items.modality import Prepared, Raw, Raws
 from gemel.items.sounds import HOP
@@ -41,7 +42,8 @@ class AudioModality:
         mels: bands of a spectrum.
         length: most frames, of 10 ms each, that are encoded at once. A longer sound is cut at random in training, and
             in use is the mean of windows that overlap by at least half.
-        mean, std: of each band over the training split; empty before `fit`.
+        family: which pretrained family the sound is prepared for, as `families.py` names it; empty: none.
+        mean, std: of each band over the training split, without a family; empty before `fit`.
     """
 
     rate: int = HIGHEST
@@ -49,6 +51,7 @@ class AudioModality:
     steps: tuple[str, ...] = ()
     mels: int = 64
     length: int = 300
+    family: str = ""
     mean: tuple[float | int, ...] = ()
     std: tuple[float | int, ...] = ()
     name: ClassVar[str] = "audio"
@@ -58,6 +61,8 @@ class AudioModality:
             raise RecipeError(f"Sounds of rate {self.rate}, {self.channels} channels and {self.mels} bands cannot be.")
         if self.length < 2:
             raise RecipeError(f"length = {self.length} must be at least 2 frames.")
+        if self.family and (self.family not in FAMILIES or self.rate != RATE or self.channels != 1):
+            raise RecipeError(f"family = {self.family!r} takes one channel of {RATE:,} samples; {', '.join(FAMILIES)}.")
         sounds.refuse_unknown(self.steps)
 
     @property
@@ -94,7 +99,7 @@ class AudioModality:
 
     def fit(self, raws: Raws) -> AudioModality:
         """With mean and standard deviation of each band over these sounds, where there are none yet."""
-        if self.mean:
+        if self.mean or self.family:
             return self
         moments = Moments(self.width)
         for raw in raws:
@@ -104,20 +109,41 @@ class AudioModality:
     def prepare(self, raws: Raws, *, rng: np.random.Generator | None = None) -> Prepared:
         """`series`: float32 [m, l, width], zeros behind the end; `attention_mask`: int64 [m, l], 1 up to it.
 
-        With `rng`, one random cut of each sound that is too long; without, all of its windows.
+        With `rng`, one random cut of each sound that is too long; without, all of its windows. For a family: `sound`,
+        as that wants it, all of one size; and `points`: int64 [m], how many samples there were.
         """
+        if self.family:
+            return self._for_family(raws, rng)
         parts = [self._windows(raw, rng) for raw in raws]
         owner = np.repeat(np.arange(len(raws)), [len(each) for each in parts])
         series, mask = filled([part for each in parts for part in each], self.width)
         return Prepared({"series": series, "attention_mask": mask}, owner.astype(np.int64))
 
-    def spectrum(self, raw: Raw) -> Float[np.ndarray, "f w"]:
-        """The log-mel spectrum after the steps, channel beside channel."""
+    def _for_family(self, raws: Raws, rng: np.random.Generator | None) -> Prepared:
+        family, length = FAMILIES[self.family], self.length * round(HOP * self.rate)
+        wholes = [self._stepped(raw)[:, 0] for raw in raws]
+        parts = [[whole[a : a + length] for a in starts(len(whole), length, rng)] for whole in wholes]
+        owner = np.repeat(np.arange(len(raws)), [len(each) for each in parts])
+        flat = [part for each in parts for part in each]
+        made = [family.features(part, length, self.mels) for part in flat]
+        shape = (len(flat), *family.shape(length, self.mels))
+        points = np.array([len(part) for part in flat], np.int64)
+        return Prepared(
+            {"sound": np.reshape(np.array(made, np.float32), shape), "points": points}, owner.astype(np.int64)
+        )
+
+    def _stepped(self, raw: Raw) -> Float[np.ndarray, "u c"]:
+        """The samples after the steps."""
         samples = np.asarray(raw, np.float32)
         if samples.ndim != 2 or samples.shape[1] != self.channels:
             raise DataError(f"A sound of shape {list(samples.shape)} came where [time, {self.channels}] is expected.")
         for step in self.steps:
             samples = sounds.STEPS[step](samples, self.rate)
+        return samples
+
+    def spectrum(self, raw: Raw) -> Float[np.ndarray, "f w"]:
+        """The log-mel spectrum after the steps, channel beside channel."""
+        samples = self._stepped(raw)
         return np.concatenate([sounds.log_mel(channel, self.rate, self.mels) for channel in samples.T], axis=1)
 
     def _windows(self, raw: Raw, rng: np.random.Generator | None) -> list[Float[np.ndarray, "u w"]]:

@@ -29,7 +29,7 @@ from gemel.learn.losses import Knows
 from gemel.learn.mixture import distortion_of
 from gemel.learn.parts import parts_of, shares_identities, usable_of
 from gemel.learn.processes import Processes
-from gemel.learn.shape import encoder_of, modality_of, refuse_other_kinds, shaped
+from gemel.learn.shape import encoder_of, modality_of, refuse_distortions, refuse_other_kinds, shaped
 from gemel.learn.sources import source_of
 from gemel.learn.training_set import Steps, TrainingSet, batches_of, identities_of, training_set
 from gemel.recipe import Recipe, choose
@@ -163,6 +163,7 @@ def outset(
     asked = shaped(recipe if own is None else _with(own, recipe), usable.modality, start)
     recipe = choose(asked, facts_of(usable, device, shared=shared))
     usable = usable.with_(modality=modality_of(usable.modality, recipe, start))
+    refuse_distortions(recipe, usable.modality)
     decoded = decode(usable, allow_bad=allow_bad, progress=progress)
     usable = usable.take(decoded.good)
     seen = np.zeros(0, np.int64) if start is None else start.seen.trained

@@ -14,6 +14,7 @@ from gemel.errors import RecipeError
 from gemel.items import AudioModality, ImageModality, Modality, RecordModality, SeriesModality, TextModality
 from gemel.learn import encoders
 from gemel.learn.encoders import Encoder, lora
+from gemel.learn.spectra import Spectra
 from gemel.recipe import CHOICES, Recipe, of_field
 from gemel.siamese import Siamese
 
@@ -89,6 +90,8 @@ def modality_of(modality: Modality, recipe: Recipe, start: Siamese | None) -> Mo
         return _prepared_alike(start.modality, recipe)
     if isinstance(modality, SeriesModality | AudioModality):
         steps = tuple(word.strip() for word in (recipe.prepare or "").split(",") if word.strip()) or modality.steps
+        if name.startswith("pretrained:") and isinstance(modality, AudioModality):
+            return encoders.pretrained_audio(name.removeprefix("pretrained:"), length=recipe.length, steps=steps)
         return replace(modality, length=recipe.length or modality.length, steps=steps)
     if name.startswith("pretrained:"):
         name = name.removeprefix("pretrained:")
@@ -116,6 +119,17 @@ def refuse_other_kinds(recipe: Recipe, modality: Modality) -> None:
             raise RecipeError(
                 f"{name} = {getattr(recipe, name)!r} is about {' and '.join(kinds)} items, and these are of modality "
                 f"{' and '.join(sorted(here))}; leave it out."
+            )
+
+
+def refuse_distortions(recipe: Recipe, modality: Modality) -> None:
+    """Raises RecipeError for distortions of spectra where a pretrained encoder takes something else."""
+    if isinstance(modality, AudioModality) and modality.family:
+        asked = [name for name in Spectra.fields() if getattr(recipe, name)]
+        if asked:
+            raise RecipeError(
+                f"{asked[0]} = {getattr(recipe, asked[0])!r} changes log-mel spectra, and a pretrained audio encoder "
+                "takes its own features; leave it out."
             )
 
 

@@ -45,6 +45,11 @@ class Spectra:
     std: tuple[float | int, ...] = ()
     wide: tuple[float, ...] = ()
 
+    @staticmethod
+    def fields() -> tuple[str, ...]:
+        """The fields of a recipe that ask for such distortions."""
+        return ("bands", "gaps", "snr", *Waves.__dataclass_fields__)
+
     @classmethod
     def of(cls, recipe: Recipe, modality: AudioModality) -> Spectra:
         """The distortions that a recipe asks for."""

@@ -67,7 +67,7 @@ def choose(recipe: Recipe, facts: Facts) -> Recipe:
         "loss": loss,
         "distance": distance,
         **_network(facts.modality, kind="pretrained" if pretrained else recipe.encoder, tune=recipe.tune),
-        **_shape(recipe, facts),
+        **_shape(recipe, facts, pretrained=pretrained),
         "identities": min(128 if loss in PROXIES else 64, max(2, facts.identities + facts.singletons)),
         "items": 2 if loss in PROXIES else max(2, min(4, facts.median_items)),
         "protocol": "closed" if facts.shared else "open",
@@ -130,13 +130,13 @@ def _network(modality: str, *, kind: str | None, tune: str) -> dict[str, Any]:
     }
 
 
-def _shape(recipe: Recipe, facts: Facts) -> dict[str, Any]:
+def _shape(recipe: Recipe, facts: Facts, *, pretrained: bool) -> dict[str, Any]:
     """What images and series are made of, and what fits networks over them."""
     if facts.modality == "text":
         return {}
     alone = recipe.chunk or (facts.several and facts.device == "cpu")  # no item may depend on the others of its batch
     norm = {"norm": "group" if alone else "batch"}
-    if facts.modality in LONGEST:
+    if facts.modality in LONGEST and not pretrained:
         return {"length": max(2, min(LONGEST[facts.modality], facts.points)), **norm}
     if facts.modality == "record":
         shown = {"size": _side(facts), "color": facts.color, "aspect": "stretch"} if facts.side else {}

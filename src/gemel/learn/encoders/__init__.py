@@ -8,8 +8,10 @@ from __future__ import annotations
 from typing import Any
 
 from gemel.errors import RecipeError
+from gemel.items.audio import AudioModality
 from gemel.items.image import ImageModality
 from gemel.items.modality import Modality
+from gemel.items.sounds import HOP
 from gemel.items.text import TextModality
 from gemel.learn.encoders.conv import conv
 from gemel.learn.encoders.delay import Delay
@@ -29,6 +31,7 @@ __all__ = [
     "Encoder",
     "Head",
     "build",
+    "pretrained_audio",
     "pretrained_modality",
     "pretrained_text",
     "refuse_longer",
@@ -41,7 +44,7 @@ FITS = {
     "dense": ("vector",),
     "recurrent": ("text", "series", "audio"),
     "transformer": ("text",),
-    "pretrained": ("image", "text"),
+    "pretrained": ("image", "text", "audio"),
 }
 """Encoder → the modalities it takes."""
 
@@ -73,10 +76,10 @@ def _backbone(recipe: Recipe, modality: Any, pretrained_config: dict[str, Any] |
     kind = _kind(recipe, modality)
     if modality.name == "text":
         return _of_texts(recipe, kind, modality, pretrained_config)
-    if modality.name in ("series", "audio"):
-        return _of_series(recipe, kind, modality)
     if kind == "pretrained":
         return _pretrained(recipe, modality, pretrained_config)
+    if modality.name in ("series", "audio"):
+        return _of_series(recipe, kind, modality)
     size = {name: _given(recipe, name) for name in ("width", "depth", "norm")}
     if kind == "dense":
         return dense(modality.dim, **size)
@@ -122,6 +125,13 @@ def _of_texts(recipe: Recipe, kind: str, modality: Any, pretrained_config: dict[
 
 
 def _pretrained(recipe: Recipe, modality: Any, pretrained_config: dict[str, Any] | None) -> Backbone:
+    if modality.name == "audio":
+        from gemel.learn.encoders import speech  # transformers takes seconds to import
+
+        size = {"length": modality.length * round(HOP * modality.rate), "mels": modality.mels}
+        if pretrained_config is not None:
+            return speech.rebuilt(pretrained_config, **size, tune=recipe.tune)
+        return speech.pretrained(_name(recipe), **size, tune=recipe.tune)
     from gemel.learn.encoders import pretrained  # transformers takes seconds to import
 
     shape: dict[str, Any] = {"channels": modality.channels, "size": (modality.height, modality.width)}
@@ -135,6 +145,13 @@ def pretrained_text(name: str, *, length: int | None = None) -> TextModality:
     from gemel.learn.encoders import language  # transformers takes seconds to import
 
     return language.pretrained_text(name, length=length)
+
+
+def pretrained_audio(name: str, *, length: int | None = None, steps: tuple[str, ...] = ()) -> AudioModality:
+    """How a pretrained encoder of Hugging Face wants its sounds; see `speech.pretrained_audio`."""
+    from gemel.learn.encoders import speech  # transformers takes seconds to import
+
+    return speech.pretrained_audio(name, length=length, steps=steps)
 
 
 def refuse_longer(length: int, config: dict[str, Any]) -> None:
