@@ -124,9 +124,8 @@ def test_silence_behind_the_end_is_not_looked_at(family: str, tmp_path: Path) ->
     name = folder(family, tmp_path)
     modality = pretrained_audio(str(tmp_path), length=None if family == "whisper" else 60)
     encoder = build(CHOSEN.but(encoder=name), modality).eval()
-    prepared = {
-        key: torch.from_numpy(x) for key, x in modality.prepare([modality.load(sounds(1, 0.3)[0])]).arrays.items()
-    }
+    arrays = modality.prepare([modality.load(sounds(1, 0.3)[0])]).arrays
+    prepared = {key: torch.from_numpy(x) for key, x in arrays.items()}
     longer = {**prepared, "points": prepared["points"] * 2}
     assert not torch.allclose(encoder(**prepared), encoder(**longer), atol=1e-4)
 
@@ -135,9 +134,8 @@ def test_silence_behind_the_end_is_not_looked_at(family: str, tmp_path: Path) ->
 @pytest.mark.parametrize("tune", ["full", "frozen", "lora"])
 def test_a_twin_is_trained_saved_and_gone_on_from(family: str, tune: str, tmp_path: Path) -> None:
     name = folder(family, tmp_path)
-    data = read(
-        [s for i in range(12) for s in sounds(3, 0.4, i)], labels=[f"p{i // 3}" for i in range(36)], kind="audio"
-    )
+    every = [sound for i in range(12) for sound in sounds(3, 0.4, i)]
+    data = read(every, labels=[f"p{i // 3}" for i in range(36)], kind="audio")
     twin = train(data, encoder=name, dim=8, steps=3, tune=tune, precision="fp32", prepare="level", progress=False)
     assert isinstance(twin.modality, AudioModality)
     assert twin.modality.family == ("ast" if family == "ast" else "wave")
@@ -153,10 +151,10 @@ def test_a_twin_is_trained_saved_and_gone_on_from(family: str, tune: str, tmp_pa
 
 def test_what_does_not_fit_is_refused(tmp_path: Path) -> None:
     name = folder("ast", tmp_path)
-    data = read(sounds(12, 0.4), labels=[i // 3 for i in range(12)], kind="audio")
+    data = read([*sounds(4, 0.4), *sounds(4, 0.4, 1)], labels=[i // 2 for i in range(8)], kind="audio")
     with pytest.raises(RecipeError, match="takes 64 frames"):
         outset(data, Recipe(encoder=name, length=99, steps=1))
-    with pytest.raises(RecipeError, match="bands = 0.2 changes log-mel spectra"):
+    with pytest.raises(RecipeError, match=r"bands = 0\.2 changes log-mel spectra"):
         outset(data, Recipe(encoder=name, bands=0.2, steps=1))
     with pytest.raises(RecipeError, match="no feature extractor"):
         pretrained_audio(str(tmp_path / "none"))

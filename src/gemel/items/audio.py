@@ -128,9 +128,8 @@ class AudioModality:
         made = [family.features(part, length, self.mels) for part in flat]
         shape = (len(flat), *family.shape(length, self.mels))
         points = np.array([len(part) for part in flat], np.int64)
-        return Prepared(
-            {"sound": np.reshape(np.array(made, np.float32), shape), "points": points}, owner.astype(np.int64)
-        )
+        sound = np.reshape(np.array(made, np.float32), shape)
+        return Prepared({"sound": sound, "points": points}, owner.astype(np.int64))
 
     def _stepped(self, raw: Raw) -> Float[np.ndarray, "u c"]:
         """The samples after the steps."""
