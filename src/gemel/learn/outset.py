@@ -312,7 +312,8 @@ def _refuse_to_guess(train: TrainingSet, origin: str) -> None:
     if train.sources == (Knows.VIEWS,):
         raise NotEnoughData(
             f"{origin} holds no pair of which anything is known: no identity has two items, and there are no "
-            "explicit pairs. Give at least two items for some identities, or pairs; or learn without labels, from two "
+            "explicit pairs. Give at least two items for some identities, or pairs: identities are folders, a column "
+            "(--identity), or said by the names of files (--names '{identity}_{}'). Or learn without labels, from two "
             "distorted views of each item: loss = simclr."
         )
 
