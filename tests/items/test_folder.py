@@ -68,22 +68,49 @@ def test_splits_above_groups(tmp_path: Path) -> None:
     assert values(letters.group, 2) == ["Latin", "Greek"]
 
 
-def test_forgeries_are_impostors_only_when_asked(tmp_path: Path) -> None:
+def test_forgeries_are_impostors_of_the_identity_before_the_ending(tmp_path: Path) -> None:
     root = tree(tmp_path, "001/a.png", "001_forg/b.png", "002/c.png", "003_forg/d.png")
-    plain = read(root)
-    assert plain.impostor_of is None
-    assert plain.counts().identities == 4
-    assert 'impostors="_forg"' in plain.summary()
-    asked = read(root, impostors="_forg")
-    assert values(asked.identity, 4) == ["001", None, "002", None]
-    assert values(asked.impostor_of, 4) == [None, "001", None, "003"]
-    assert asked.identity is not None
-    assert asked.impostor_of is not None
-    assert asked.identity.names is asked.impostor_of.names
-    assert asked.identity.codes[1] == UNKNOWN
+    found, asked = read(root), read(root, impostors="_forg")
+    for each in (found, asked):
+        assert values(each.identity, 4) == ["001", None, "002", None]
+        assert values(each.impostor_of, 4) == [None, "001", None, "003"]
+        assert each.identity is not None
+        assert each.impostor_of is not None
+        assert each.identity.names is each.impostor_of.names
+        assert each.identity.codes[1] == UNKNOWN
+    assert "(001_forg) were taken for imitations" in found.summary()
     assert "impostors=" not in asked.summary()
+    own = read(root, impostors="")
+    assert own.impostor_of is None
+    assert own.counts().identities == 4
+    assert "imitations" not in own.summary()
     with pytest.raises(DataError, match="_fake"):
         read(root, impostors="_fake")
+
+
+@pytest.mark.parametrize(
+    ("folders", "impostors"),
+    [
+        (["a", "a_forg", "b"], 1),
+        (["a", "a-Forgeries", "b", "b-Forgeries"], 2),
+        (["a", "b_forg"], 0),
+        (["shoe", "shoe_simple", "shoe_skirt"], 0),
+        (["forg", "fake"], 0),
+        (["a", "a_forg", "a_fake"], 0),
+    ],
+)
+def test_only_names_that_say_so_beside_an_identity_are_forgeries(
+    folders: list[str], impostors: int, tmp_path: Path
+) -> None:
+    found = read(tree(tmp_path, *(f"{name}/x.png" for name in folders)))
+    assert found.counts().impostors == impostors
+    assert found.counts().identities == len(folders) - impostors
+
+
+def test_of_two_endings_of_forgeries_none_is_chosen_and_both_are_named(tmp_path: Path) -> None:
+    said = read(tree(tmp_path, "a/1.png", "a_forg/2.png", "a_fake/3.png")).summary()
+    assert 'impostors="_forg"' in said
+    assert 'impostors="_fake"' in said
 
 
 def test_images_without_folders_have_no_identity(tmp_path: Path) -> None:

@@ -37,7 +37,7 @@ def test_omniglot_has_its_characters_and_alphabets(real: Path) -> None:
 
 
 def test_signatures_have_their_writers_and_forgeries(real: Path) -> None:
-    signatures = read(folder(real, "signatures-ink"), impostors="_forg")
+    signatures = read(folder(real, "signatures-ink"))
     parts = split(signatures)
     assert parts.given
     assert [parts[name].counts().identities for name in ("train", "test")] == [43, 21]

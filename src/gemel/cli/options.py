@@ -37,7 +37,11 @@ Refs = Annotated[
 READING: dict[str, tuple[Any, Any, str]] = {
     "kind": (Optional[Literal[KINDS]], None, f"What items are, where that is not found: {', '.join(KINDS)}."),
     "grouped": (bool, False, "The first level of the folder holds groups: GROUP/IDENTITY/FILE."),
-    "impostors": (Optional[str], None, "Suffix of folders that hold forgeries of an identity, such as _forg."),
+    "impostors": (
+        Optional[str],
+        None,
+        "Ending of folders that hold forgeries of an identity, such as _forg, or '' for none; looked for unless given.",
+    ),
     "pairs": (Optional[str], None, "A table of pairs or triplets that name items of DATA by id or path."),
     "root": (Optional[str], None, "Folder that paths in tables are relative to; the table's own unless given."),
     "item": (Optional[str], None, "Column that holds the item: a picture's path, a text, or a vector."),

@@ -55,7 +55,7 @@ def read_folder(
     modality: Modality | None = None,
     *,
     grouped: bool = False,
-    impostors: str = "",
+    impostors: str | None = None,
     kind: str | None = None,
     form: Form = Form(),  # noqa: B008
 ) -> Collection:
@@ -65,7 +65,8 @@ def read_folder(
         root: `root/identity/file`, or `root/split/identity/file` when the first level holds split names only.
         modality: how its files are decoded; None: as images, or where there are none as sounds, series or texts.
         grouped: there is a level of groups above the identities; an identity is then called "group/identity".
-        impostors: ending of folders that hold imitations of the identity before it, such as "_forg".
+        impostors: ending of folders that hold imitations of the identity before it, such as "_forg"; "": there are
+            none; None: found by names.
         kind: what its files hold, where that was said.
         form: how series stand in their files.
 
@@ -176,30 +177,40 @@ def _files(folder: str, root: Path, found: _Found) -> Iterator[str]:
             found.other.append(entry.path)
 
 
-def _imitations(folders: list[str | None], ending: str) -> tuple[Labels | None, Labels | None, list[str]]:
+def _imitations(folders: list[str | None], ending: str | None) -> tuple[Labels | None, Labels | None, list[str]]:
     """Identity of every file, and whom it imitates, in the same codes."""
     if not any(folders):
         return None, None, ["There are no folders of identities, so no identity is known."]
+    notes: list[str] = []
+    if ending is None:
+        ending, notes = _forged(set(folders) - {None})
     if not ending:
-        return Labels.of(folders), None, _looks_forged(Labels.of(folders).names)
+        return Labels.of(folders), None, notes
     fake = np.array([f is not None and f.endswith(ending) for f in folders])
     if not fake.any():
         raise DataError(f"No folder ends with {ending!r}, which was given as the ending of impostors.")
     both = Labels.of([f.removesuffix(ending) if f is not None else None for f in folders])
     identity = Labels(np.where(fake, UNKNOWN, both.codes), both.names)
-    return identity, Labels(np.where(fake, both.codes, UNKNOWN), both.names), []
+    return identity, Labels(np.where(fake, both.codes, UNKNOWN), both.names), notes
 
 
-def _looks_forged(names: object) -> list[str]:
-    known = set(names)  # type: ignore[call-overload]
+def _forged(known: set[str | None]) -> tuple[str, list[str]]:
+    """The ending of folders that hold imitations of the folder beside them, empty where there are none; and a word on
+    it. Of several such endings none is chosen."""
     endings: dict[str, list[str]] = {}
-    for name in known:
+    for name in sorted(filter(None, known)):
         for mark in "_-. ":
             base, cut, ending = name.rpartition(mark)
-            if cut and base in known and ending.casefold().startswith(FORGERIES):
+            if cut and base in known and ending.casefold() in FORGERIES:
                 endings.setdefault(cut + ending, []).append(name)
-    return [
-        f"{many(len(folders), 'folder')} look like imitations of the folder beside them ({first(sorted(folders), 3)}) "
+    if len(endings) == 1:
+        ending, folders = next(iter(endings.items()))
+        return ending, [
+            f'Folders that end with "{ending}" ({first(folders, 3)}) were taken for imitations of the identity before '
+            "it; impostors=\"\" (--impostors '') reads them as identities of their own."
+        ]
+    return "", [
+        f"{many(len(folders), 'folder')} look like imitations of the folder beside them ({first(folders, 3)}) "
         f'and were read as identities of their own; impostors="{ending}" takes them as impostors.'
         for ending, folders in sorted(endings.items())
     ]

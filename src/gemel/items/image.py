@@ -1,6 +1,7 @@
 """Images as items: their size, how they are brought to it, and how pixels become numbers.
 
-The settings are those of Hugging Face image processors, so that theirs can be taken over exactly.
+The settings are those of Hugging Face image processors, so that theirs can be taken over exactly; before them come
+the named steps of `ink.py`.
 Pillow is reached through `pixels.py`, and only when an image is decoded.
 """
 
@@ -12,6 +13,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 
 from gemel.errors import DataError, RecipeError
+from gemel.items import ink
 from gemel.items.modality import Prepared, Raws
 
 if TYPE_CHECKING:
@@ -20,6 +22,10 @@ if TYPE_CHECKING:
 RESIZES = ("stretch", "pad", "crop", "shortest")
 RESAMPLES = ("nearest", "lanczos", "bilinear", "bicubic", "box", "hamming")
 """Names of Pillow's filters, in the order of its codes 0 to 5 (which Hugging Face configurations hold)."""
+
+PAGE = 2048
+"""Pixels along the longer side of a page that is prepared by steps, at least, where it has as many; less than twice
+as many at most. A JPEG shrinks to no less while being decoded, for how little a crop leaves is not known before."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,6 +36,7 @@ class ImageModality:
     frames the first is taken. Colour profiles are not applied.
 
     Attributes:
+        steps: what is done to an image before it is brought to its size, as `ink.py` names it.
         height, width: of the prepared image, in pixels.
         channels: 3 for colour, 1 for grey (ITU-R 601 luma).
         resize: how the image gets there: `stretch` ignores its proportions; `pad` fits it in and fills up with
@@ -43,6 +50,7 @@ class ImageModality:
             several times faster, and a few grey levels apart.
     """
 
+    steps: tuple[str, ...] = ()
     height: int = 64
     width: int = 64
     channels: int = 3
@@ -67,6 +75,7 @@ class ImageModality:
                 raise RecipeError(
                     f"{name} = {getattr(self, name)!r} does not exist; choose one of {', '.join(allowed)}."
                 )
+        ink.refuse_unknown(self.steps)
         object.__setattr__(self, "mean", self._per_channel("mean"))
         object.__setattr__(self, "std", self._per_channel("std"))
         if min(self.std) <= 0:
@@ -108,11 +117,14 @@ class ImageModality:
                 uint8, uint16, bool, or floats from 0 to 1.
 
         Raises:
-            UnreadableItem: with a reason in words; too many pixels are refused before they are decoded.
+            UnreadableItem: with a reason in words, such as a blank page where a step looks for ink; too many pixels are
+                refused before they are decoded.
         """
         from gemel.items import pixels
 
-        image = pixels.opened(source, self.channels, self.resized, exact=self.exact)
+        image = pixels.opened(source, self.channels, _page if self.steps else self.resized, exact=self.exact)
+        if self.steps:
+            image = pixels.drawn(ink.prepared(pixels.within(image, PAGE), self.steps, pixels.called(source)))
         height, width = self.resized(image.height, image.width)
         array = pixels.scaled(image, height, width, self.resample, source=source)
         return pixels.placed(array, self.height, self.width, fill=self.resize == "pad")
@@ -147,6 +159,15 @@ class ImageModality:
         return changed
 
     def config(self) -> dict[str, Any]:
-        """Plain JSON values; `modality_from` undoes it."""
-        values = asdict(self) | {"mean": list(self.mean), "std": list(self.std)}
+        """Plain JSON values; `modality_from` undoes it. Without `steps` where there are none: what was embedded before
+        there were any can still be compared."""
+        values = asdict(self) | {"mean": list(self.mean), "std": list(self.std), "steps": list(self.steps)}
+        if not self.steps:
+            del values["steps"]
         return {"name": self.name, **values}
+
+
+def _page(height: int, width: int) -> tuple[int, int]:
+    """Half of the size that a page is needed at: a JPEG keeps twice its target."""
+    scale = PAGE / 2 / max(height, width)
+    return max(1, round(height * scale)), max(1, round(width * scale))

@@ -86,6 +86,21 @@ def scaled(image: Image.Image, height: int, width: int, resample: str, *, source
     return array[:, :, None] if array.ndim == 2 else array
 
 
+def within(image: Image.Image, side: int) -> UInt8[np.ndarray, "h w c"]:
+    """Pixels of an image, averaged by a whole number until the longer side is less than twice a length."""
+    array = np.array(image.reduce(max(1, max(image.size) // side)))
+    return array[:, :, None] if array.ndim == 2 else array
+
+
+def turned(
+    array: UInt8[np.ndarray, "h w c"], degrees: float, paper: UInt8[np.ndarray, " c"]
+) -> UInt8[np.ndarray, "H W c"]:
+    """An image turned anticlockwise, whole, on a larger sheet of the colour of the paper."""
+    fill = tuple(int(value) for value in paper)
+    image = drawn(array).rotate(degrees, Image.Resampling.BILINEAR, expand=True, fillcolor=fill)
+    return np.asarray(image).reshape(image.height, image.width, array.shape[2])
+
+
 def placed(array: UInt8[np.ndarray, "h w c"], height: int, width: int, *, fill: bool) -> UInt8[np.ndarray, "H W c"]:
     """The middle of an image; where it is smaller than the target it is filled up, with its edge's mean or black.
 
@@ -185,11 +200,12 @@ def _image(source: Any, file: io.BytesIO | io.BufferedReader | None) -> Image.Im
     if isinstance(source, Image.Image):
         return source.copy() if source.mode == "P" else source
     if isinstance(source, np.ndarray):
-        return _from_array(source)
+        return drawn(source)
     raise UnreadableItem("", "is not a path, bytes, a Pillow image or an array")
 
 
-def _from_array(array: np.ndarray) -> Image.Image:
+def drawn(array: np.ndarray) -> Image.Image:
+    """An array as a Pillow image. Raises UnreadableItem when it has another shape than an image."""
     if array.ndim == 3 and array.shape[2] == 1:
         array = array[:, :, 0]
     if not (array.ndim == 2 or (array.ndim == 3 and array.shape[2] in (3, 4))) or not array.size:

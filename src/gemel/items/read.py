@@ -34,7 +34,7 @@ class _Told:
 
     root: Path | None
     grouped: bool
-    impostors: str
+    impostors: str | None
     scores: Scale | None
     modality: Modality | None
     kind: str | None
@@ -52,7 +52,7 @@ def read(
     pairs: Any | None = None,
     root: str | Path | None = None,
     grouped: bool = False,
-    impostors: str = "",
+    impostors: str | None = None,
     scores: Scale | None = None,
     modality: Modality | None = None,
     kind: str | None = None,
@@ -81,7 +81,8 @@ def read(
         pairs: a table or list of pairs, or a table of triplets, that name items of `source` by id or path.
         root: what relative paths in tables and lists are relative to; the table's own folder otherwise.
         grouped: a folder has groups above its identities.
-        impostors: ending of folders that hold imitations of the identity before it, such as "_forg".
+        impostors: ending of folders that hold imitations of the identity before it, such as "_forg"; "" where there
+            are none. Looked for by name.
         scores: lowest and highest possible score of graded pairs.
         modality: how items are decoded; found by looking, when left out.
         kind: what items are, where that is not found: image, text, series, audio or vector.

@@ -39,8 +39,10 @@ def refuse_unknown(steps: Sequence[str], channels: int) -> None:
         name, mark, number = step.partition("=")
         if name not in PLAIN and name not in NUMBERED:
             near = difflib.get_close_matches(name, [*PLAIN, *NUMBERED], n=1)
-            hint = f"did you mean {near[0]}?" if near else f"there are {', '.join([*PLAIN, *NUMBERED])}."
-            raise RecipeError(f"There is no step {name!r} that prepares a series; {hint}")
+            hint = f"did you mean {near[0]}? There" if near else "there"
+            raise RecipeError(
+                f"There is no step {name!r} that prepares a series; {hint} are {', '.join([*PLAIN, *NUMBERED])}."
+            )
         if bool(mark) != (name in NUMBERED) or (mark and not (number.isdecimal() and int(number) > 1)):
             wanted = f"{name}=NUMBER, above 1" if name in NUMBERED else f"{name}, without a number"
             raise RecipeError(f"The step {step!r} that prepares a series must be written {wanted}.")

@@ -61,8 +61,11 @@ COLUMNS = {
 }
 """Role of a column → names it goes by, the first found wins; compared in lower case, with _ for spaces and dashes."""
 
-FORGERIES = ("forg", "fake", "impost", "skill", "spoof", "sim")
-"""How the ending of a folder begins when it holds imitations of the folder it is named after."""
+FORGERIES = frozenset(
+    "forg forge forged forgery forgeries fake fakes faked imitation imitations impostor impostors imposter imposters "
+    "skilled simulated spoof spoofs spoofed".split()
+)
+"""How the name of a folder ends when it holds imitations of the folder that it is named after."""
 
 TRUE = frozenset({"1", "1.0", "true", "yes", "y", "t", "same", "match", "duplicate"})
 FALSE = frozenset({"0", "0.0", "-1", "false", "no", "n", "f", "different", "nonmatch", "distinct"})

@@ -11,7 +11,17 @@ from typing import Any
 import safetensors.torch
 
 from gemel.errors import RecipeError
-from gemel.items import AudioModality, ImageModality, Modality, RecordModality, SeriesModality, TextModality
+from gemel.items import (
+    AudioModality,
+    ImageModality,
+    Modality,
+    RecordModality,
+    SeriesModality,
+    TextModality,
+    ink,
+    signals,
+    sounds,
+)
 from gemel.learn import encoders
 from gemel.learn.encoders import Encoder, lora
 from gemel.learn.spectra import Spectra
@@ -28,7 +38,7 @@ ABOUT = {
     "color": ("image",),
     "aspect": ("image",),
     "vocabulary": ("text",),
-    "prepare": ("series", "audio"),
+    "prepare": ("series", "image", "audio"),
     "length": ("text", "series", "audio"),
     "fusion": ("record",),
     "branches": ("record",),
@@ -37,6 +47,12 @@ ABOUT = {
     "snr": ("audio",),
 }
 """Choices that are about some kinds of items only."""
+STEPS = {
+    "series": (*signals.PLAIN, *signals.NUMBERED),
+    "image": tuple(ink.STEPS),
+    "audio": tuple(sounds.STEPS),
+}
+"""Kind of items → names of the steps that prepare them."""
 
 
 def shaped(recipe: Recipe, modality: Modality, start: Siamese | None) -> Recipe:
@@ -50,6 +66,7 @@ def shaped(recipe: Recipe, modality: Modality, start: Siamese | None) -> Recipe:
         given = {"color": modality.channels == 3}
         given |= {"size": modality.height} if modality.height == modality.width else {}
         given |= {"aspect": modality.resize} if modality.resize in CHOICES["aspect"] else {}
+        given |= {"prepare": ",".join(modality.steps)} if modality.steps else {}
     return recipe.but(**{name: value for name, value in given.items() if getattr(recipe, name) is None})
 
 
@@ -80,16 +97,20 @@ def modality_of(modality: Modality, recipe: Recipe, start: Siamese | None) -> Mo
     if isinstance(modality, RecordModality):
         if start is not None:
             return start.modality
-        own = {n: modality_of(field, of_field(recipe, n, field.name), None) for n, field in modality.fields.items()}
+        kinds = {field.name for field in modality.fields.values()}
+        parts = {n: _steps_of(recipe, field.name, kinds) for n, field in modality.fields.items()}
+        own = {n: modality_of(field, of_field(parts[n], n, field.name), None) for n, field in modality.fields.items()}
         return replace(modality, fields=own)
+    if start is not None and isinstance(start.modality, ImageModality | SeriesModality | AudioModality):
+        _refuse_other_steps(recipe, start.modality)
     if start is not None and isinstance(start.modality, TextModality):
         return _read_alike(start.modality, recipe, start)
     if start is not None and start.origin.backbone:
         return start.modality
     if start is not None and isinstance(start.modality, SeriesModality | AudioModality):
-        return _prepared_alike(start.modality, recipe)
+        return replace(start.modality, length=recipe.length or start.modality.length)
     if isinstance(modality, SeriesModality | AudioModality):
-        steps = tuple(word.strip() for word in (recipe.prepare or "").split(",") if word.strip()) or modality.steps
+        steps = recipe.preparing() or modality.steps
         if name.startswith("pretrained:") and isinstance(modality, AudioModality):
             return encoders.pretrained_audio(name.removeprefix("pretrained:"), length=recipe.length, steps=steps)
         return replace(modality, length=recipe.length or modality.length, steps=steps)
@@ -97,7 +118,7 @@ def modality_of(modality: Modality, recipe: Recipe, start: Siamese | None) -> Mo
         name = name.removeprefix("pretrained:")
         if isinstance(modality, TextModality):
             return encoders.pretrained_text(name, length=recipe.length)
-        return encoders.pretrained_modality(name)
+        return replace(encoders.pretrained_modality(name), steps=recipe.preparing())
     if isinstance(modality, TextModality) and not modality.tokenizer:
         length, vocabulary = recipe.length or modality.length, recipe.vocabulary or modality.vocabulary
         return replace(modality, length=length, vocabulary=vocabulary)
@@ -106,8 +127,16 @@ def modality_of(modality: Modality, recipe: Recipe, start: Siamese | None) -> Mo
     assert recipe.size is not None
     assert recipe.aspect is not None
     by_hand = modality if start is None or not isinstance(start.modality, ImageModality) else start.modality
-    made = ImageModality(height=recipe.size, width=recipe.size, channels=3 if recipe.color else 1, resize=recipe.aspect)
-    return made if by_hand == ImageModality() or _differs(by_hand, recipe) else by_hand
+    steps = recipe.preparing() or by_hand.steps
+    if by_hand != ImageModality() and not _differs(by_hand, recipe):
+        return replace(by_hand, steps=steps)
+    return ImageModality(
+        steps=steps,
+        height=recipe.size,
+        width=recipe.size,
+        channels=3 if recipe.color else 1,
+        resize=recipe.aspect,
+    )
 
 
 def refuse_other_kinds(recipe: Recipe, modality: Modality) -> None:
@@ -133,14 +162,20 @@ def refuse_distortions(recipe: Recipe, modality: Modality) -> None:
             )
 
 
-def _prepared_alike(modality: SeriesModality | AudioModality, recipe: Recipe) -> SeriesModality | AudioModality:
-    """As the twin to start from prepares series or sounds, but with windows as the recipe says."""
-    if recipe.prepare is not None and tuple(recipe.prepare.split(",")) != modality.steps and recipe.prepare:
+def _steps_of(recipe: Recipe, kind: str, kinds: set[str]) -> Recipe:
+    """The recipe without the steps that prepare only fields of other kinds in a record."""
+    others = {name for other in kinds - {kind} for name in STEPS.get(other, ())} - set(STEPS.get(kind, ()))
+    kept = [step for step in recipe.preparing() if step.partition("=")[0] not in others]
+    return recipe.but(prepare=",".join(kept) or None)
+
+
+def _refuse_other_steps(recipe: Recipe, modality: ImageModality | SeriesModality | AudioModality) -> None:
+    """Raises RecipeError where the twin to start from prepares its items otherwise."""
+    if recipe.preparing() and recipe.preparing() != modality.steps:
         raise RecipeError(
             f"prepare = {recipe.prepare!r} cannot be: the twin to start from prepares items by "
             f"{','.join(modality.steps) or 'no step'}."
         )
-    return replace(modality, length=recipe.length or modality.length)
 
 
 def _read_alike(modality: TextModality, recipe: Recipe, start: Siamese) -> TextModality:

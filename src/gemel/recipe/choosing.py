@@ -139,11 +139,16 @@ def _shape(recipe: Recipe, facts: Facts, *, pretrained: bool) -> dict[str, Any]:
     if facts.modality in LONGEST and not pretrained:
         return {"length": max(2, min(LONGEST[facts.modality], facts.points)), **norm}
     if facts.modality == "record":
-        shown = {"size": _side(facts), "color": facts.color, "aspect": "stretch"} if facts.side else {}
+        shown = {"size": _side(facts), "color": facts.color, "aspect": _aspect(recipe)} if facts.side else {}
         return {"fusion": None if recipe.branches else "gated", **shown, **norm}
     if facts.modality == "image":
-        return {"size": _side(facts), "color": facts.color, "aspect": "stretch", **norm}
+        return {"size": _side(facts), "color": facts.color, "aspect": _aspect(recipe), **norm}
     return norm
+
+
+def _aspect(recipe: Recipe) -> str:
+    """What is cropped has proportions of its own, which stretching would take away."""
+    return "pad" if "crop" in recipe.preparing() else "stretch"
 
 
 def _loss(facts: Facts) -> str:

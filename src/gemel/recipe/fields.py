@@ -32,7 +32,8 @@ class Recipe:
     ] = None
     vocabulary: Annotated[int | None, "pieces that a text encoder from scratch knows"] = None
     prepare: Annotated[
-        str | None, "what is done to a series or a sound before it is encoded, in order, such as zscore,velocity,angle"
+        str | None,
+        "what is done to a series, a sound or an image first, in order: zscore,velocity,angle or ink,deskew,crop",
     ] = None
 
     # the shared subnetwork
@@ -153,6 +154,10 @@ class Recipe:
                     f"{name} = {getattr(self, name)!r} changes nothing for the {self.loss} loss; leave it out, or "
                     f"choose a loss that has it: {', '.join(losses)}."
                 )
+
+    def preparing(self) -> tuple[str, ...]:
+        """The steps of `prepare`."""
+        return tuple(word.strip() for word in (self.prepare or "").split(",") if word.strip())
 
     def fitting(self, loss: str) -> Recipe:
         """The same for another loss, without the choices that this one would not look at."""

@@ -123,9 +123,10 @@ def _lines(series: Float[np.ndarray, "t c"]) -> str:
 
 
 def _small(modality: ImageModality) -> ImageModality:
-    """The whole picture in its own proportions, in colour."""
+    """The whole picture as it came, in its own proportions and colours."""
     return replace(
         modality,
+        steps=(),
         height=SIDE,
         width=SIDE,
         channels=3,
