@@ -49,6 +49,9 @@ def test_what_is_needed_to_train_on_scans_is_found(gemel: Shell, scans: Path, tm
     assert values["recipe"]["protocol"] == "open"
     assert values["recipe"]["encoder"] == "conv"
     assert any("imitations" in note for note in values["notes"])
+    own = gemel("train", scans, "--out", tmp_path / "x.gemel", "--dry-run", "--json", "--impostors", "")
+    assert own.code == 0, own.err
+    assert not any("imitations" in note for note in json.loads(own.out)["notes"])
 
 
 def test_a_step_for_other_items_is_refused_with_those_there_are(gemel: Shell, scans: Path, tmp_path: Path) -> None:
