@@ -85,7 +85,9 @@ def test_impostors_follow_the_identity_they_pretend_to_be() -> None:
     genuine = identities_of(*[4] * 6)
     identity = np.concatenate([genuine, np.full(12, UNKNOWN)])
     impostor_of = np.concatenate([np.full(24, UNKNOWN), np.repeat(np.arange(6), 2)])
-    plan = IdentityBatches(identity, identities=3, items=4, impostor_of=impostor_of).plan(0)
+    batches = IdentityBatches(identity, identities=3, items=4, impostor_of=impostor_of)
+    plan = batches.plan(0)
+    assert len(plan) == batches.rows == 18
     shown = set(identity[plan.item].tolist()) - {UNKNOWN}
     assert set(impostor_of[plan.item].tolist()) - {UNKNOWN} == shown
     assert (impostor_of[plan.item] != UNKNOWN).sum() == 6

@@ -66,10 +66,13 @@ class IdentityBatches:
         self._family = None if group is None or not groups else _family(group, identity, len(counts))[several]
         self._groups = groups
         self._impostors = None if impostor_of is None else _Members(impostor_of, size=len(counts))
+        follow = np.zeros(1) if self._impostors is None else np.minimum(self._impostors.counts[several], items // 2)
+        self._forged = round(self._identities * float(follow.mean()))
 
     @property
     def rows(self) -> int:
-        return self._identities * self._items + self._singles
+        """Of a batch; where some identities have fewer impostors than others, on average."""
+        return self._identities * self._items + self._forged + self._singles
 
     @property
     def _singles(self) -> int:
