@@ -36,7 +36,7 @@ from gemel.siamese.known import Known, known_pairs
 if TYPE_CHECKING:
     from jaxtyping import Float
 
-RECIPE = Recipe(prepare="ink", loss="multisimilarity", identities=12, items=8, steps=120, holdout=0.0)
+RECIPE = Recipe(prepare="ink", loss="multisimilarity", identities=6, items=16, steps=60, holdout=0.0)
 HELD, REFERENCES = 10, 5
 WHOLE = ImageModality(height=155, width=220, channels=1)
 """The pictures as they are."""
