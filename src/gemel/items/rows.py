@@ -57,8 +57,8 @@ def read_rows(
         raise DataError(
             f"{table.origin}: no column of items was found among {', '.join(table.names)}. Name it: image='…', "
             "text='…' or series='…'; or say that the columns themselves are series, a row each: kind='series', or a "
-            "row per point: kind='series' and id='…', the column that says which series it belongs to; or make records of "
-            "several columns: fields='photo=photos/{id}.jpg,title'."
+            "row per point: kind='series' and id='…', the column that says which series it belongs to; or make records "
+            "of several columns: fields='photo=photos/{id}.jpg,title'."
         )
     cells = table.pick(list(dict.fromkeys([*columns.used().values(), *texts])))
     part = {role: cells[name] for role, name in columns.used().items()}
