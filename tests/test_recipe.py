@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from gemel.errors import RecipeError
-from gemel.recipe import Facts, Recipe, choose, described
+from gemel.recipe import Facts, Recipe, choose, described, of_field
 
 FACES = Facts(modality="image", items=10_000, identities=800, median_items=6, singletons=3000, side=250, color=True)
 
@@ -61,7 +62,7 @@ def test_whole_numbers_are_fine_where_fractions_are_expected(tmp_path: Path) -> 
 def test_everything_is_closed_and_what_was_chosen_stays() -> None:
     recipe = choose(Recipe(dim=32, epochs=2.0), FACES)
     still_open = {name for name in described() if getattr(recipe, name) is None}
-    of_others = {"length", "vocabulary", "cell", "pooling", "prepare"}
+    of_others = {"length", "vocabulary", "cell", "pooling", "prepare", "fusion", "branches", "snr"}
     assert still_open - of_others == {
         *("steps", "minutes", "patience", "temperature", "margin", "sampled", "plus", "prefixes", "chunk", "cut")
     }
@@ -112,3 +113,25 @@ def test_what_is_no_file_is_refused(name: str, tmp_path: Path) -> None:
 
 def test_every_choice_has_a_help_text() -> None:
     assert all(text and kind in (int, float, str, bool) for kind, _, text in described().values())
+
+
+def test_records_have_an_encoder_for_each_field_and_what_images_among_them_need() -> None:
+    fields = {"photo": "image", "title": "text", "price": "vector"}
+    facts = Facts(modality="record", fields=fields, items=100, identities=9, median_items=4, side=90, color=True)
+    recipe = choose(Recipe(encoder="title=transformer", width=32), facts)
+    assert recipe.encoder == "photo=conv,title=transformer,price=dense"
+    assert (recipe.size, recipe.color, recipe.fusion, recipe.loss, recipe.depth) == (64, True, "gated", "supcon", None)
+    title, price = of_field(recipe, "title", "text"), of_field(recipe, "price", "vector")
+    assert (title.encoder, title.width, title.length) == ("transformer", 32, 128)
+    assert (price.encoder, price.width, price.depth) == ("dense", 32, 2)
+    apart = choose(Recipe(branches="photo,title"), replace(facts, fields=dict(list(fields.items())[:2])))
+    assert (apart.loss, apart.fusion) == ("clip", None)
+    tuned = of_field(recipe.but(encoder="photo=conv,title=pretrained:x", tune="frozen"), "photo", "image")
+    assert tuned.tune == "full"
+
+
+def test_sounds_are_read_in_windows_of_three_seconds_at_most() -> None:
+    facts = Facts(modality="audio", items=100, identities=9, median_items=4, points=4000)
+    recipe = choose(Recipe(), facts)
+    assert (recipe.encoder, recipe.length, recipe.pooling) == ("conv", 300, "mean")
+    assert choose(Recipe(encoder="pretrained:x"), facts).length is None

@@ -90,6 +90,8 @@ class VectorModality:
         return changed
 
     def config(self) -> dict[str, Any]:
-        """Plain JSON values; `modality_from` undoes it."""
+        """Plain JSON values; `modality_from` undoes it. Vectors that are taken as they are need no more than `dim`."""
+        if not self.scaled:
+            return {"name": self.name, "dim": self.dim}
         values = {name: list(value) if isinstance(value, tuple) else value for name, value in asdict(self).items()}
         return {"name": self.name, **values}
