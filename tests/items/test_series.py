@@ -16,7 +16,10 @@ from gemel.items.series_files import sheet
 
 RNG = np.random.default_rng(0)
 WALK = RNG.normal(size=(30, 3)).cumsum(0)
-EVERY_STEP = ("centre", "proportion", "velocity", "speed", "angle", "log", "detrend", "zscore")
+EVERY_STEP = (
+    *("centre", "origin", "proportion", "velocity", "speed", "angle", "acceleration", "duration", "log"),
+    *("detrend", "zscore"),
+)
 
 
 def written(folder: Path, name: str, text: str) -> Path:
@@ -126,6 +129,13 @@ def test_what_the_steps_do() -> None:
     np.testing.assert_allclose(signals.derivative(line), [[1, 3]] * 10)
     np.testing.assert_allclose(signals.with_angle(line)[:, 2:], [[1 / np.sqrt(10), 3 / np.sqrt(10)]] * 10)
     np.testing.assert_allclose(signals.with_speed(line)[:, 2], np.log1p(np.sqrt(10)))
+    bent = np.stack([np.arange(10.0) ** 2, np.zeros(10)], 1)
+    np.testing.assert_allclose(signals.with_acceleration(bent)[2:-2, 2], np.log1p(2))
+    np.testing.assert_allclose(signals.with_acceleration(line)[:, 2], 0, atol=1e-12)
+    assert (signals.with_duration(line)[:, 2] == np.log(10)).all()
+    moved = signals.at_origin(WALK)
+    np.testing.assert_allclose(moved[:, :2], WALK[:, :2] - WALK[:, :2].mean(0))
+    np.testing.assert_array_equal(moved[:, 2:], WALK[:, 2:])
     standard = signals.standardised(WALK)
     np.testing.assert_allclose(standard.mean(0), 0, atol=1e-12)
     np.testing.assert_allclose(standard.std(0), 1)
@@ -159,6 +169,8 @@ def test_a_tone_stands_at_its_frequency() -> None:
         ("resample=1", "resample=NUMBER"),
         ("zscore=3", "zscore, without a number"),
         ("angle", "two channels"),
+        ("acceleration", "two channels"),
+        ("origin", "two channels"),
     ],
 )
 def test_unknown_steps_are_refused(step: str, message: str) -> None:

@@ -15,6 +15,7 @@ from gemel.errors import RecipeError
 from gemel.items import Collection, SeriesModality, read
 from gemel.items.lengths import starts
 from gemel.learn.encoders import build
+from gemel.learn.encoders.text import Pooling
 from gemel.learn.outset import outset
 from gemel.learn.parts import shares_identities
 from gemel.learn.train import train
@@ -58,10 +59,11 @@ def test_a_twin_of_series_is_trained_saved_and_asked(encoder: str, tmp_path: Pat
 @pytest.mark.parametrize("encoder", ["residual", "delay", "recurrent"])
 @pytest.mark.parametrize("norm", ["batch", "group"])
 @pytest.mark.parametrize("mode", ["train", "eval"])
-def test_an_embedding_does_not_depend_on_padding(encoder: str, norm: str, mode: str) -> None:
+@pytest.mark.parametrize("pooling", ["mean", "statistics"])
+def test_an_embedding_does_not_depend_on_padding(encoder: str, norm: str, mode: str, pooling: str) -> None:
     torch.manual_seed(0)
     modality = SeriesModality(channels=2)
-    network = build(CHOSEN.but(encoder=encoder, norm=norm), modality)
+    network = build(CHOSEN.but(encoder=encoder, norm=norm, pooling=pooling), modality)
     chance = np.random.default_rng(0)
     raws = [chance.normal(size=(n, 2)).astype(np.float32) for n in (5, 12, 9)]
     inputs = {name: torch.from_numpy(x) for name, x in modality.prepare(raws).arrays.items()}
@@ -73,6 +75,16 @@ def test_an_embedding_does_not_depend_on_padding(encoder: str, norm: str, mode: 
         "attention_mask": torch.nn.functional.pad(inputs["attention_mask"], (0, 6)),
     }
     torch.testing.assert_close(network(**padded), wanted, atol=2e-6, rtol=1e-5)
+
+
+def test_statistics_are_mean_and_deviation_of_what_is_there() -> None:
+    x = torch.randn(2, 11, 3)
+    mask = (torch.arange(11) < torch.tensor([[8], [11]])).long()
+    found = Pooling("statistics", 3)(x, mask)
+    for row, length in enumerate((8, 11)):
+        there = x[row, :length]
+        wanted = torch.cat([there.mean(0), there.std(0, correction=0)])
+        torch.testing.assert_close(found[row], wanted, atol=1e-4, rtol=1e-4)
 
 
 def test_an_item_longer_than_a_window_is_the_mean_of_its_windows() -> None:

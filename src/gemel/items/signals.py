@@ -46,13 +46,18 @@ def refuse_unknown(steps: Sequence[str], channels: int) -> None:
         if bool(mark) != (name in NUMBERED) or (mark and not (number.isdecimal() and int(number) > 1)):
             wanted = f"{name}=NUMBER, above 1" if name in NUMBERED else f"{name}, without a number"
             raise RecipeError(f"The step {step!r} that prepares a series must be written {wanted}.")
-        if name in ("angle", "speed") and channels < 2:
+        if name in ("origin", "angle", "speed", "acceleration") and channels < 2:
             raise RecipeError(f"The step {name!r} is about a path of two channels, x and y; this series has one.")
 
 
 def centred(series: Float[np.ndarray, "t c"]) -> Float[np.ndarray, "t c"]:
     """Each channel without its mean."""
     return series - series.mean(0)
+
+
+def at_origin(series: Float[np.ndarray, "t c"]) -> Float[np.ndarray, "t c"]:
+    """The path of the first two channels moved to a mean of 0, its size kept; other channels as they are."""
+    return np.concatenate([centred(series[:, :2]), series[:, 2:]], 1)
 
 
 def standardised(series: Float[np.ndarray, "t c"]) -> Float[np.ndarray, "t c"]:
@@ -87,6 +92,17 @@ def with_speed(series: Float[np.ndarray, "t c"]) -> Float[np.ndarray, "t d"]:
     """With the speed along the path of the first two channels as a further one, as log(1 + speed)."""
     moved = derivative(series[:, :2])
     return np.concatenate([series, np.log1p(np.hypot(moved[:, :1], moved[:, 1:]))], 1)
+
+
+def with_acceleration(series: Float[np.ndarray, "t c"]) -> Float[np.ndarray, "t d"]:
+    """With the acceleration along and across the path of the first two channels as a further one, as log(1 + a)."""
+    pushed = derivative(derivative(series[:, :2]))
+    return np.concatenate([series, np.log1p(np.hypot(pushed[:, :1], pushed[:, 1:]))], 1)
+
+
+def with_duration(series: Float[np.ndarray, "t c"]) -> Float[np.ndarray, "t d"]:
+    """With the logarithm of how many points there are as a further channel, the same at every point."""
+    return np.concatenate([series, np.full((len(series), 1), np.log(len(series)))], 1)
 
 
 def with_angle(series: Float[np.ndarray, "t c"]) -> Float[np.ndarray, "t d"]:
@@ -161,13 +177,16 @@ def interpolated(series: Float[np.ndarray, "t c"]) -> Float[np.ndarray, "t c"]:
 
 PLAIN: dict[str, Callable[[np.ndarray], np.ndarray]] = {
     "centre": centred,
+    "origin": at_origin,
     "zscore": standardised,
     "proportion": in_proportion,
     "detrend": detrended,
     "difference": derivative,
     "velocity": with_velocity,
     "speed": with_speed,
+    "acceleration": with_acceleration,
     "angle": with_angle,
+    "duration": with_duration,
     "log": compressed,
     "spectrum": spectrum,
 }

@@ -17,7 +17,7 @@ CHOICES: dict[str, tuple[str, ...]] = {
     "norm": ("batch", "group"),
     "fusion": ("concat", "gated", "attention"),
     "cell": ("lstm", "gru"),
-    "pooling": ("mean", "cls", "max", "last", "attention"),
+    "pooling": ("mean", "cls", "max", "last", "attention", "statistics"),
     "aspect": ("stretch", "pad", "crop"),
     "precision": ("fp32", "bf16", "fp16"),
     "protocol": ("open", "closed"),

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from torch import Tensor, nn
 
 from gemel.learn.encoders.series import Along, SeriesBackbone
-from gemel.learn.encoders.text import Pooling
+from gemel.learn.encoders.text import Pooling, pooled
 
 if TYPE_CHECKING:
     from jaxtyping import Float, Int
@@ -26,11 +26,11 @@ class Delay(SeriesBackbone):
         width: channels of each layer.
         depth: layers; with n of them a feature sees 4 · (2ⁿ - 1) + 1 points.
         norm: batch or group.
-        pooling: mean, max, last or attention.
+        pooling: mean, max, last, attention or statistics.
     """
 
     def __init__(self, channels: int, *, width: int, depth: int, norm: str = "batch", pooling: str = "mean") -> None:
-        super().__init__(width, channels)
+        super().__init__(pooled(pooling, width), channels)
         sizes = [channels, *[width] * depth]
         self.layers = nn.ModuleList(
             [Along(sizes[i], width, KERNEL, norm, dilation=2**i) for i in range(depth)],

@@ -16,7 +16,7 @@ from gemel.errors import RecipeError
 from gemel.items.text import TextModality
 from gemel.learn.encoders import hub
 from gemel.learn.encoders.processors import quiet
-from gemel.learn.encoders.text import Pooling, TextBackbone
+from gemel.learn.encoders.text import Pooling, TextBackbone, pooled
 
 if TYPE_CHECKING:
     from jaxtyping import Float, Int
@@ -33,7 +33,7 @@ class Language(TextBackbone):
 
     Args:
         model: the transformers model; takes input_ids and attention_mask.
-        pooling: mean, cls, max, last or attention.
+        pooling: mean, cls, max, last, attention or statistics.
 
     Attributes:
         config_json: the configuration as plain JSON values; `rebuilt` makes the network again from it.
@@ -41,7 +41,7 @@ class Language(TextBackbone):
 
     def __init__(self, model: nn.Module, pooling: str) -> None:
         config: Any = model.config
-        super().__init__(config.hidden_size, config.vocab_size)
+        super().__init__(pooled(pooling, config.hidden_size), config.vocab_size)
         self.model = model
         self.pool = Pooling(pooling, config.hidden_size)
         self.config_json = hub.plain(config)

@@ -12,7 +12,7 @@ from torch.nn.functional import max_pool2d, relu
 
 from gemel.errors import RecipeError
 from gemel.learn.encoders.series import SeriesBackbone, shortened
-from gemel.learn.encoders.text import Pooling
+from gemel.learn.encoders.text import Pooling, pooled
 
 if TYPE_CHECKING:
     from jaxtyping import Float, Int
@@ -56,17 +56,18 @@ class Mel(SeriesBackbone):
         width: maps of the first block, doubling up to four times as many.
         depth: blocks.
         norm: batch, over the frames that are there; or group: over the maps of each point (layer normalisation).
-        pooling: mean, max, last or attention.
+        pooling: mean, max, last, attention or statistics.
     """
 
     def __init__(
         self, channels: int, mels: int, *, width: int, depth: int, norm: str = "batch", pooling: str = "mean"
     ) -> None:
         widths = [channels, *(width * min(2**i, WIDEST) for i in range(depth))]
-        super().__init__(widths[-1] * math.ceil(mels / 2**depth), channels * mels)
+        left = widths[-1] * math.ceil(mels / 2**depth)
+        super().__init__(pooled(pooling, left), channels * mels)
         self.layout = (channels, mels)
         self.blocks = nn.ModuleList([Block(*sizes, norm) for sizes in pairwise(widths)])
-        self.pool = Pooling(pooling, self.features)
+        self.pool = Pooling(pooling, left)
 
     def forward(self, series: Float[Tensor, "n l w"], attention_mask: Int[Tensor, "n l"]) -> Float[Tensor, "n f"]:
         x, mask = series.reshape(*series.shape[:2], *self.layout).transpose(1, 2), attention_mask

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from gemel.learn.encoders.series import SeriesBackbone
-from gemel.learn.encoders.text import Pooling, TextBackbone
+from gemel.learn.encoders.text import Pooling, TextBackbone, pooled
 
 if TYPE_CHECKING:
     from jaxtyping import Float, Int
@@ -27,7 +27,7 @@ class BothWays(nn.Module):
         width: numbers that each direction has.
         depth: layers.
         cell: lstm or gru.
-        pooling: mean, cls, max, last or attention; the last step of either direction's own way.
+        pooling: mean, cls, max, last, attention or statistics; the last step of either direction's own way.
     """
 
     def __init__(self, size: int, *, width: int, depth: int, cell: str, pooling: str) -> None:
@@ -63,7 +63,7 @@ class Recurrent(TextBackbone):
     """
 
     def __init__(self, pieces: int, *, width: int, dropout: float = 0.0, **how: Any) -> None:
-        super().__init__(2 * width, pieces)
+        super().__init__(pooled(how["pooling"], 2 * width), pieces)
         self.embed = nn.Embedding(pieces, width)
         self.dropout = nn.Dropout(dropout)
         self.read = BothWays(width, width=width, **how)
@@ -82,7 +82,7 @@ class RecurrentSeries(SeriesBackbone):
     """
 
     def __init__(self, channels: int, *, width: int, **how: Any) -> None:
-        super().__init__(2 * width, channels)
+        super().__init__(pooled(how["pooling"], 2 * width), channels)
         self.read = BothWays(channels, width=width, **how)
 
     def forward(self, series: Float[Tensor, "n l c"], attention_mask: Int[Tensor, "n l"]) -> Float[Tensor, "n f"]:

@@ -16,7 +16,7 @@ from gemel.learn.encoders.encoder import Backbone
 if TYPE_CHECKING:
     from jaxtyping import Float, Int
 
-POOLINGS = ("mean", "cls", "max", "last", "attention")
+POOLINGS = ("mean", "cls", "max", "last", "attention", "statistics")
 
 
 class TextBackbone(Backbone):
@@ -39,12 +39,20 @@ class TextBackbone(Backbone):
         return {"input_ids": ids, "attention_mask": (torch.arange(9) < length).long()}
 
 
+def pooled(how: str, features: int) -> int:
+    """How many numbers a pooling makes of vectors of so many."""
+    return 2 * features if how == "statistics" else features
+
+
 class Pooling(nn.Module):
-    """The vectors of a text's pieces → one vector: their mean, the first, the greatest, the last, or as they weigh.
+    """The vectors of a text's pieces, or of a series' points → one vector.
+
+    Their mean, the first, the greatest, the last, or as they weigh (attention: Lin et al. 2017, A structured
+    self-attentive sentence embedding); or mean and standard deviation (statistics: Snyder et al. 2018, X-vectors).
 
     Args:
-        how: mean, cls, max, last or attention (Lin et al. 2017, A structured self-attentive sentence embedding).
-        features: numbers of a vector.
+        how: mean, cls, max, last, attention or statistics.
+        features: numbers of a vector; what comes out has `pooled(how, features)`.
     """
 
     def __init__(self, how: str, features: int) -> None:
@@ -56,7 +64,7 @@ class Pooling(nn.Module):
         if how != "attention":
             self.weigh = nn.Sequential()
 
-    def forward(self, pieces: Float[Tensor, "n l f"], mask: Int[Tensor, "n l"]) -> Float[Tensor, "n f"]:
+    def forward(self, pieces: Float[Tensor, "n l f"], mask: Int[Tensor, "n l"]) -> Float[Tensor, "n p"]:
         there = mask[..., None].to(pieces.dtype)
         if self.how == "cls":
             return pieces[:, 0]
@@ -67,4 +75,13 @@ class Pooling(nn.Module):
             return pieces.masked_fill(there == 0, -1e4).amax(1)
         if self.how == "attention":
             there = self.weigh(pieces).masked_fill(there == 0, -1e4).softmax(1)
-        return (pieces * there).sum(1) / there.sum(1).clamp(min=1e-9)
+        mean = (pieces * there).sum(1) / there.sum(1).clamp(min=1e-9)
+        return torch.cat([mean, _deviation(pieces, mean, there)], 1) if self.how == "statistics" else mean
+
+
+def _deviation(
+    pieces: Float[Tensor, "n l f"], mean: Float[Tensor, "n f"], there: Float[Tensor, "n l 1"]
+) -> Float[Tensor, "n f"]:
+    """The standard deviation of each number; never quite 0, where its gradient would be infinite."""
+    variance = ((pieces - mean[:, None]).square() * there).sum(1) / there.sum(1).clamp(min=1e-9)
+    return (variance + 1e-5).sqrt()

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torch.nn.functional import relu
 
 from gemel.learn.encoders.series import Along, SeriesBackbone, shortened
-from gemel.learn.encoders.text import Pooling
+from gemel.learn.encoders.text import Pooling, pooled
 
 if TYPE_CHECKING:
     from jaxtyping import Float, Int
@@ -40,12 +40,12 @@ class Wave(SeriesBackbone):
         width: channels of the first block, doubling up to four times as many.
         depth: blocks.
         norm: batch or group.
-        pooling: mean, max, last or attention.
+        pooling: mean, max, last, attention or statistics.
     """
 
     def __init__(self, channels: int, *, width: int, depth: int, norm: str = "batch", pooling: str = "mean") -> None:
         widths = [width * min(2**i, WIDEST) for i in range(depth)]
-        super().__init__(widths[-1], channels)
+        super().__init__(pooled(pooling, widths[-1]), channels)
         self.steps = [1, *[2] * (depth - 1)]
         self.blocks = nn.ModuleList(
             [Block(*sizes, norm, step) for sizes, step in zip(pairwise([channels, *widths]), self.steps, strict=True)]
