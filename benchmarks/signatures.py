@@ -36,9 +36,12 @@ from gemel.recipe import Recipe
 USERS, ENROLLED, TRIALS, RANDOM = 40, 5, 10, 20
 RECIPE = Recipe(
     encoder="delay",
-    width=64,
-    depth=5,
-    prepare="zscore,velocity,angle,speed",
+    width=32,
+    depth=4,
+    pooling="statistics",
+    prepare="origin,velocity,angle,speed,acceleration,duration,resample=96",
+    loss="multisimilarity",
+    distance="euclidean",
     steps=200,
     holdout=0.0,
     identities=16,
