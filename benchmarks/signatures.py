@@ -7,13 +7,13 @@ Five folds over the users: 32 train (skilled forgeries are theirs too), 8 are te
 enrolled; S11 to S20 are genuine, S21 to S40 skilled forgeries, and 20 signatures of other tested users random ones; ten
 draws of the five. The score of a signature is its mean distance to the five; normalised, that divided by the mean
 distance of the five among each other. One threshold for all users. Beside it, in the same run: how far the length is
-from that of the five, and dynamic time warping (dtaidistance) in two ways. Both z-score each channel of a
-signature and sum straight distances along the path: *DTW by length* over x, y, pressure and their
-derivatives, divided by the root of the two lengths; *DTW of the whole* also over second derivatives of x and y and the
-direction of the pen, not divided. The first was the better one with one threshold, the second with normalised scores.
+from that of the five, and dynamic time warping (dtaidistance) in two ways. Both z-score each channel of a signature and
+sum straight distances along the path: *DTW by length* over x, y, pressure and their derivatives, divided by the root of
+the two lengths; *DTW of the whole* also over second derivatives of x and y and the direction of the pen, not divided.
 Intervals are bootstraps over users.
 
-All was chosen on the 32 training users of fold 0 alone: 8 of them held out, twice; DTW on all 32.
+All was chosen on the 32 training users of fold 0 alone: the recipe with 8 of them held out, twice; DTW on all 32, where
+the first way was the better one with one threshold, and the second with normalised scores.
 The best of the competition's teams had an EER of 2.84 % on 60 users who are not public. GEMEL_DATA must hold
 svc2004-task2.zip.
 """
