@@ -1,4 +1,4 @@
-"""Small pictures of items, series as lines, or the words of texts, inside the page itself; none where none is wanted.
+"""Small pictures of items: series as lines, sounds as outlines, texts as their words; none where none is wanted.
 
 Knows collections and how images are opened; knows no distances.
 """
@@ -93,16 +93,23 @@ class Album:
             if not self.series:
                 return None
             raw = self.items.load(i)
-            return _lines(loudness(raw) if isinstance(self.items.modality, AudioModality) else raw)
+            return _outline(raw) if isinstance(self.items.modality, AudioModality) else _lines(raw)
         except UnreadableItem:
             return None
 
 
-def loudness(samples: Float[np.ndarray, "t c"]) -> Float[np.ndarray, "k 2"]:
-    """The outline of a sound, its greatest and its least value in each of so many stretches."""
-    edges = np.linspace(0, len(samples), min(SIDE, len(samples)) + 1).astype(int)[:-1]
+def _outline(samples: Float[np.ndarray, "t c"]) -> str:
+    """A data address: how far a sound swings up and down over time, its loudest point filling the height."""
     mixed = samples.mean(1)
-    return np.stack([np.maximum.reduceat(mixed, edges), np.minimum.reduceat(mixed, edges)], 1)
+    edges = np.linspace(0, len(mixed), min(SIDE, len(mixed)) + 1).astype(int)[:-1]
+    loudest = max(float(np.abs(mixed).max()), 1e-12)
+    up, down = (
+        SIDE / 2 - (SIDE / 2 - 4) * swing.reduceat(mixed, edges) / loudest for swing in (np.maximum, np.minimum)
+    )
+    across = np.linspace(2, SIDE - 2, len(edges))
+    there, back = zip(across, up, strict=True), zip(across[::-1], down[::-1], strict=True)
+    points = " ".join(f"{x:.1f},{y:.1f}" for x, y in (*there, *back))
+    return _drawn(f'<polygon fill="{COLORS[0]}" stroke="{COLORS[0]}" stroke-width="0.5" points="{points}"/>')
 
 
 def _lines(series: Float[np.ndarray, "t c"]) -> str:
@@ -118,7 +125,11 @@ def _lines(series: Float[np.ndarray, "t c"]) -> str:
         + '"/>'
         for color, channel in zip(COLORS, up.T, strict=False)
     ]
-    drawing = f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {SIDE} {SIDE}">{"".join(lines)}</svg>'
+    return _drawn("".join(lines))
+
+
+def _drawn(shapes: str) -> str:
+    drawing = f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {SIDE} {SIDE}">{shapes}</svg>'
     return f"data:image/svg+xml;base64,{base64.b64encode(drawing.encode()).decode()}"
 
 
