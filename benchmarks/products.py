@@ -25,7 +25,7 @@ from gemel.recipe import Recipe
 from gemel.siamese import evaluate
 
 FIELDS = "image=images/{id}.jpg,title=productDisplayName"
-ACROSS = Recipe(size=64, width=48, batch_pairs=192, steps=500, flip=True, degrees=5, shear=0, holdout=0.05)
+ACROSS = Recipe(size=64, width=48, batch_pairs=192, steps=400, flip=True, degrees=5, shear=0, holdout=0.05)
 FUSED = Recipe(size=64, width=48, identities=24, items=5, steps=400, flip=True, degrees=5, shear=0, holdout=0.0)
 
 
