@@ -10,7 +10,7 @@ import pytest
 import torch
 
 import gemel
-from gemel.errors import ModelError, NotEnoughData, RecipeError
+from gemel.errors import ModelError, NotCalibrated, NotEnoughData, RecipeError
 from gemel.gallery import Gallery
 from gemel.items import Collection, RecordModality, TextModality, VectorModality, read
 from gemel.learn.arrange import arranged
@@ -105,6 +105,9 @@ def test_two_branches_find_each_other(two: gemel.Siamese, tmp_path: Path) -> Non
     record = seen.source(0)
     verdict = again.verify(record["shape"], record["name"])
     assert verdict == again.verify({"name": record["name"]}, {"shape": record["shape"]})
+    with pytest.raises(NotCalibrated, match="both items are of one of them"):
+        again.verify({"name": "red lamp"}, {"name": "old lamp"})
+    assert again.score({"name": "red lamp"}, {"name": "red lamp"}) == pytest.approx(1, abs=1e-5)
     far = again.distance([record["shape"]] * 2, [record["name"], seen.source(5)["name"]])
     assert far[0] == pytest.approx(verdict.distance, abs=1e-5)
     page = write_report(tmp_path / "b.html", again, seen).read_text(encoding="utf-8")
@@ -131,6 +134,8 @@ def test_either_kind_asks_a_gallery(two: gemel.Siamese) -> None:
     by_name = gallery.search({"name": data.source(3)["name"]}, k=20)
     by_shape = gallery.search({"shape": data.source(3)["shape"]}, k=1)
     assert by_shape[0].identity == "p3"
+    with pytest.raises(NotCalibrated, match="may hold either"):
+        gallery.identify({"name": "red lamp"})
     assert [hit.identity for hit in by_name].index("p3") < 10
 
 

@@ -22,6 +22,7 @@ from gemel.gallery.matrix import Matrix
 from gemel.gallery.memory import MemoryStore
 from gemel.gallery.store import Row, Store
 from gemel.items.decoded import Bad, listed
+from gemel.siamese.decision import Decision
 from gemel.siamese.embedding import Embeddings, collected, is_one
 from gemel.siamese.twin import Siamese
 from gemel.siamese.verdict import Verdict, applicable, judged
@@ -110,7 +111,7 @@ class Gallery:
             NotCalibrated: the twin has no decision for its method.
             UnreadableItem: the item cannot be read.
         """
-        decision = applicable(self.twin.decisions, self.twin.method)
+        decision = self._decision()
         with self._lock:
             self._known(identity)
             ((_, distance),) = self._nearest(self._probe(item), 1, identity)
@@ -131,7 +132,7 @@ class Gallery:
             NotCalibrated: the twin has no decision for its method, or one that can never be sure among so many.
             UnreadableItem: the item cannot be read.
         """
-        decision = applicable(self.twin.decisions, self.twin.method)
+        decision = self._decision()
         with self._lock:
             count = len(self)
             nearest = self._nearest(self._probe(item), 1)
@@ -187,6 +188,15 @@ class Gallery:
 
     def __contains__(self, identity: str) -> bool:
         return identity in self.identities()
+
+    def _decision(self) -> Decision:
+        """The twin's, where it holds for whatever is enrolled and asked."""
+        if self.twin.method.branches:
+            raise NotCalibrated(
+                f"This twin decides about {' with '.join(self.twin.method.branches)}, and a gallery may hold either. Search it, "
+                "or ask twin.verify about two items."
+            )
+        return applicable(self.twin.decisions, self.twin.method)
 
     def _rows(self) -> Matrix:
         """The rows as they are now; call with the lock."""

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from gemel.errors import ModelError
+from gemel.errors import ModelError, NotCalibrated
 from gemel.items.branched import branched
 from gemel.items.collection import Collection
 from gemel.items.record import PRESENT, RecordModality
@@ -82,6 +82,24 @@ def sided(twin: Siamese, items: Any, side: int) -> Any:
     if is_one(items, part_of(twin, field)[0]):
         return {field: items}
     return [item if isinstance(item, Mapping) else {field: item} for item in items]
+
+
+def of_one_branch(twin: Siamese, a: Any, b: Any) -> bool:
+    """Whether two items, or lists of them, are of the same branch: the decision is about one of each."""
+    if not twin.method.branches:
+        return False
+    one, other = (sided(twin, items, side) for side, items in enumerate((a, b)))
+    one, other = (next(iter(items), {}) if isinstance(items, list) else items for items in (one, other))
+    return isinstance(one, Mapping) and isinstance(other, Mapping) and one.keys() == other.keys()
+
+
+def refuse_one_branch(twin: Siamese, a: Any, b: Any) -> None:
+    """Raises NotCalibrated where both items are of the same branch."""
+    if of_one_branch(twin, a, b):
+        raise NotCalibrated(
+            f"The decision is about {' with '.join(twin.method.branches)}, and both items are of one of them: there is a "
+            "distance between them, but no verdict. Calibrate that branch by itself: twin.branch(…).calibrate(data)."
+        )
 
 
 def part_of(twin: Siamese, field: str) -> tuple[Any, OnnxEncoder]:

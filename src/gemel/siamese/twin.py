@@ -23,7 +23,7 @@ from gemel.items.vector import VectorModality
 from gemel.measure.calibration import Against
 from gemel.measure.references import scored
 from gemel.siamese import folder as folders
-from gemel.siamese.branches import BranchEncoders, part_of, sided
+from gemel.siamese.branches import BranchEncoders, of_one_branch, part_of, refuse_one_branch, sided
 from gemel.siamese.decision import Decision
 from gemel.siamese.embedding import Embeddings, Progress, collected, embedded, is_one, sources_of
 from gemel.siamese.grades import Grades
@@ -240,7 +240,7 @@ class Siamese:
         distance = self.distance(a, b)
         if self.grades is not None:
             score = self.grades.at(distance)
-        elif self.decision is not None:
+        elif self.decision is not None and not of_one_branch(self, a, b):
             score = self.decision.probability(distance)
         else:
             score = 1 / (1 + np.asarray(distance) / self.metric.typical(self.method.dim))
@@ -279,7 +279,9 @@ class Siamese:
         if (b is None) == (refs is None) or not others:
             raise DataError("Compare with one item, b, or with one reference or more of an identity, refs=[…].")
         decision = applicable(self.decisions, self.method, len(others), graded=self.grades is not None)
-        distance = self._between(sided(self, a, 0), *others, method=decision.method)
+        one = sided(self, a, 0)
+        refuse_one_branch(self, one, others[0])
+        distance = self._between(one, *others, method=decision.method)
         return judged(decision, distance, fmr=fmr, against=against, prior=prior, certainty=certainty)
 
     def calibrate(
