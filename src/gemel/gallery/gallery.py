@@ -193,8 +193,8 @@ class Gallery:
         """The twin's, where it holds for whatever is enrolled and asked."""
         if self.twin.method.branches:
             raise NotCalibrated(
-                f"This twin decides about {' with '.join(self.twin.method.branches)}, and a gallery may hold either. Search it, "
-                "or ask twin.verify about two items."
+                f"This twin decides about {' with '.join(self.twin.method.branches)}, and a gallery may hold either. "
+                "Search it, or ask twin.verify about two items."
             )
         return applicable(self.twin.decisions, self.twin.method)
 

@@ -97,8 +97,8 @@ def refuse_one_branch(twin: Siamese, a: Any, b: Any) -> None:
     """Raises NotCalibrated where both items are of the same branch."""
     if of_one_branch(twin, a, b):
         raise NotCalibrated(
-            f"The decision is about {' with '.join(twin.method.branches)}, and both items are of one of them: there is a "
-            "distance between them, but no verdict. Calibrate that branch by itself: twin.branch(…).calibrate(data)."
+            f"The decision is about {' with '.join(twin.method.branches)}, and both items are of one of them: there is "
+            "a distance between them, but no verdict. Calibrate that branch by itself: twin.branch(…).calibrate(data)."
         )
 
 
