@@ -160,7 +160,7 @@ def test_a_folder_of_texts_per_identity(tmp_path: Path) -> None:
     assert any("1 file left alone, not texts or series" in note for note in found.notes)
     (tmp_path / "empty" / "x").mkdir(parents=True)
     (tmp_path / "empty" / "x" / "a.pdf").touch()
-    with pytest.raises(DataError, match="no image, text or series stands at"):
+    with pytest.raises(DataError, match="no image, sound, text or series stands at"):
         read(tmp_path / "empty")
 
 
