@@ -41,13 +41,13 @@ def rows_of(data: Collection, who: int, count: int) -> list[np.ndarray]:
 
 
 @pytest.fixture(scope="module")
-def twin() -> Siamese:
+def plain() -> Siamese:
     return Siamese.from_vectors(DIM, "euclidean").calibrate(signers())
 
 
 @pytest.fixture(scope="module")
-def facing(twin: Siamese) -> Siamese:
-    return twin.calibrate(signers(seed=1), refs=5, pool="trimmed", normalise=True, prior=0.3)
+def facing(plain: Siamese) -> Siamese:
+    return plain.calibrate(signers(seed=1), refs=5, pool="trimmed", normalise=True, prior=0.3)
 
 
 def test_a_verdict_against_references_is_that_of_its_own_decision(facing: Siamese) -> None:
@@ -68,9 +68,9 @@ def test_a_verdict_against_references_is_that_of_its_own_decision(facing: Siames
         assert facing.verify(one, refs=mixed).distance == pytest.approx(verdict.distance, rel=1e-6)
 
 
-def test_one_reference_is_a_pair(facing: Siamese, twin: Siamese) -> None:
+def test_one_reference_is_a_pair(facing: Siamese, plain: Siamese) -> None:
     a, b = rows_of(signers(seed=2), 0, 2)
-    assert facing.verify(a, refs=[b]) == facing.verify(a, b) == twin.verify(a, b)
+    assert facing.verify(a, refs=[b]) == facing.verify(a, b) == plain.verify(a, b)
     assert facing.verify(a, refs=b) == facing.verify(a, b)
 
 
@@ -102,25 +102,25 @@ def test_saved_and_loaded_nothing_changes(facing: Siamese, tmp_path: Path) -> No
     assert "Calibrated on 40 identities" in loaded.describe()
 
 
-def test_so_many_references_have_one_decision_and_others_have_theirs(facing: Siamese, twin: Siamese) -> None:
+def test_so_many_references_have_one_decision_and_others_have_theirs(facing: Siamese, plain: Siamese) -> None:
     more = facing.calibrate(signers(seed=4), refs=3).calibrate(signers(seed=5), refs=5)
     methods = [(d.method.references, d.method.pooling, d.method.normalised) for d in more.decisions]
     assert methods == [(1, "single", False), (3, "mean", False), (5, "mean", False)]
-    assert more.decision == twin.decision
+    assert more.decision == plain.decision
     again = more.calibrate(signers(seed=6))
-    assert again.decision != twin.decision
+    assert again.decision != plain.decision
     assert set(more.decisions[1:]) <= set(again.decisions)
     for seed in (0, 1, 4, 5, 6):  # whatever a decision that is still there was fitted on has been seen
         assert again.seen.in_calibration(again.embed(signers(seed=seed)).content).all()
 
 
-def test_the_number_that_was_not_calibrated_is_refused(facing: Siamese, twin: Siamese) -> None:
+def test_the_number_that_was_not_calibrated_is_refused(facing: Siamese, plain: Siamese) -> None:
     *refs, one = rows_of(signers(seed=2), 1, 7)
-    how = r'gemel calibrate MODEL DATA --refs 4 .*twin\.calibrate\(data, refs=4, pool="mean", normalise=True\)'
+    how = r'gemel calibrate MODEL DATA --refs 4 .*plain\.calibrate\(data, refs=4, pool="mean", normalise=True\)'
     with pytest.raises(NotCalibrated, match=rf"no decision for 4 references, only for .*5 references.*{how}"):
         facing.verify(one, refs=refs[:4])
     with pytest.raises(NotCalibrated, match="no decision for 5 references"):
-        twin.verify(one, refs=refs[:5])
+        plain.verify(one, refs=refs[:5])
     bare = Siamese.from_vectors(DIM).calibrate(signers(), refs=2)
     with pytest.raises(NotCalibrated, match=r"no decision for two items, only against 2 references \(mean\)"):
         bare.verify(one, refs[0])
@@ -153,32 +153,32 @@ def test_an_unreadable_file_among_references_is_named(calibrated: Siamese, image
         facing.verify(files[3], refs=[files[0], files[1], tmp_path / "gone.png"])
 
 
-def test_wrong_choices_are_refused(twin: Siamese) -> None:
+def test_wrong_choices_are_refused(plain: Siamese) -> None:
     data = signers()
     with pytest.raises(DataError, match="refs = 1 must be 2 or more"):
-        twin.calibrate(data, refs=1)
+        plain.calibrate(data, refs=1)
     with pytest.raises(DataError, match=r"'median'.*mean, minimum, trimmed"):
-        twin.calibrate(data, refs=3, pool="median")
-    for call in (twin.calibrate, lambda data, **how: evaluate(twin, data, **how)):
+        plain.calibrate(data, refs=3, pool="median")
+    for call in (plain.calibrate, lambda data, **how: evaluate(plain, data, **how)):
         with pytest.raises(DataError, match="say with refs how many"):
             call(data, normalise=True)
         with pytest.raises(NotEnoughData, match="knows no identities"):
             call(data.with_(identity=None, impostor_of=None), refs=3)
     with pytest.raises(NotEnoughData, match=r"8 references .* 9 items .*of 40 identities in .*, 0 have"):
-        twin.calibrate(data, refs=8)
+        plain.calibrate(data, refs=8)
     with pytest.raises(NotEnoughData, match=r"of 4 identities .*, 4 have so many, and at least 5 must"):
-        twin.calibrate(signers(4), refs=5)
+        plain.calibrate(signers(4), refs=5)
     with pytest.raises(DataError, match=r"cut = 0\.5 is about pairs with scores"):
-        twin.calibrate(data, refs=3, cut=0.5)
+        plain.calibrate(data, refs=3, cut=0.5)
 
 
-def test_copies_take_part_once(twin: Siamese) -> None:
+def test_copies_take_part_once(plain: Siamese) -> None:
     data = signers(6, 4, 0)
     rows = np.stack(list(data.sources))
     rows[1] = rows[0]
     data = replace(data, sources=list(rows))
-    found = twin.embed(data)
-    trials = known_trials(data, found, twin.method.facing(3))
+    found = plain.embed(data)
+    trials = known_trials(data, found, plain.method.facing(3))
     assert trials.identical == 1
     assert trials.references is not None
     assert 1 not in trials.references
@@ -186,11 +186,11 @@ def test_copies_take_part_once(twin: Siamese) -> None:
     assert set(trials.identity_a[trials.same].tolist()) == set(range(1, 6))  # the first has three items left
 
 
-def test_trials_rest_on_the_references_identity_and_on_the_items(twin: Siamese) -> None:
+def test_trials_rest_on_the_references_identity_and_on_the_items(plain: Siamese) -> None:
     data = signers(10)
     assert data.identity is not None
     assert data.impostor_of is not None
-    trials = known_trials(data, twin.embed(data), twin.method.facing(5))
+    trials = known_trials(data, plain.embed(data), plain.method.facing(5))
     assert trials.references is not None
     codes, claimed = data.identity.codes, data.impostor_of.codes
     np.testing.assert_array_equal(codes[trials.references[trials.a]], np.repeat(trials.identity_a[:, None], 5, 1))
@@ -199,8 +199,8 @@ def test_trials_rest_on_the_references_identity_and_on_the_items(twin: Siamese) 
 
 
 @pytest.mark.parametrize("refs", [None, 4])
-def test_rates_of_either_kind_are_those_of_a_loop(twin: Siamese, refs: int | None) -> None:
-    fitted = twin.calibrate(signers(seed=1), refs=refs) if refs else twin
+def test_rates_of_either_kind_are_those_of_a_loop(plain: Siamese, refs: int | None) -> None:
+    fitted = plain.calibrate(signers(seed=1), refs=refs) if refs else plain
     data = signers(30, seed=7)
     found = evaluate(fitted, data, refs=refs)
     embeddings = fitted.embed(data)
@@ -241,8 +241,8 @@ def test_evaluation_compares_as_calibrated_unless_told(facing: Siamese) -> None:
     assert evaluate(facing, data).method == facing.method
 
 
-def test_thresholds_for_a_rate_of_either_kind(twin: Siamese) -> None:
-    decision = twin.decision
+def test_thresholds_for_a_rate_of_either_kind(plain: Siamese) -> None:
+    decision = plain.decision
     assert decision is not None
     names = ["bayes", "eer", "fmr_random=1e-1", "fmr_skilled=1e-1"]
     assert [point.name for point in decision.points] == names
@@ -254,21 +254,21 @@ def test_thresholds_for_a_rate_of_either_kind(twin: Siamese) -> None:
     assert skilled.threshold < random.threshold
     assert decision.asked(0.1) == skilled  # the stricter holds for either kind
     a, b = rows_of(signers(seed=2), 0, 2)
-    assert twin.verify(a, b, fmr=0.1).point == "fmr_skilled=1e-1"
-    assert twin.verify(a, b, fmr=0.1, against="random").threshold == random.threshold
+    assert plain.verify(a, b, fmr=0.1).point == "fmr_skilled=1e-1"
+    assert plain.verify(a, b, fmr=0.1, against="random").threshold == random.threshold
     with pytest.raises(NotCalibrated, match=r"fmr_skilled=1e-2.*at least 300 independent identities; there are 40"):
-        twin.verify(a, b, fmr=0.01)
+        plain.verify(a, b, fmr=0.01)
     with pytest.raises(DataError, match="name that too, with fmr"):
-        twin.verify(a, b, against="random")
-    plain = twin.calibrate(signers(forged=0))
+        plain.verify(a, b, against="random")
+    plain = plain.calibrate(signers(forged=0))
     assert [point.name for point in plain.decisions[0].points] == ["bayes", "eer", "fmr=1e-1"]
     assert plain.decisions[0].points[0].apart is None
     with pytest.raises(NotCalibrated, match="calibration met no impostors"):
         plain.verify(a, b, fmr=0.1, against="skilled")
 
 
-def test_both_kinds_survive_another_prior_and_json(twin: Siamese) -> None:
-    decision = twin.decision
+def test_both_kinds_survive_another_prior_and_json(plain: Siamese) -> None:
+    decision = plain.decision
     assert decision is not None
     for prior in (0.5, 0.01, 1e-9, 1 - 1e-9):
         made = decision.at(prior)
@@ -285,15 +285,15 @@ def test_both_kinds_survive_another_prior_and_json(twin: Siamese) -> None:
     assert (decision.counts.skilled, decision.counts.skilled_identities) == (40 * 8 * 4, 40)
 
 
-def test_items_that_training_saw_are_refused_here_too(twin: Siamese) -> None:
+def test_items_that_training_saw_are_refused_here_too(plain: Siamese) -> None:
     data = signers()
-    taught = Siamese.from_vectors(DIM).but(seen=Seen.of(trained=twin.embed(data).content[:3]))
+    taught = Siamese.from_vectors(DIM).but(seen=Seen.of(trained=plain.embed(data).content[:3]))
     with pytest.raises(DataError, match=r"3 items .*allow_overlap"):
         taught.calibrate(data, refs=5)
 
 
-def test_two_branches_have_no_references(twin: Siamese) -> None:
-    crossing = twin.but(method=replace(twin.method, branches=("photo", "title")))
+def test_two_branches_have_no_references(plain: Siamese) -> None:
+    crossing = plain.but(method=replace(plain.method, branches=("photo", "title")))
     with pytest.raises(DataError, match="photo with title"):
         crossing.method.facing(5)
 
