@@ -116,7 +116,7 @@ def test_so_many_references_have_one_decision_and_others_have_theirs(facing: Sia
 
 def test_the_number_that_was_not_calibrated_is_refused(facing: Siamese, plain: Siamese) -> None:
     *refs, one = rows_of(signers(seed=2), 1, 7)
-    how = r'gemel calibrate MODEL DATA --refs 4 .*plain\.calibrate\(data, refs=4, pool="mean", normalise=True\)'
+    how = r'gemel calibrate MODEL DATA --refs 4 .*twin\.calibrate\(data, refs=4, pool="mean", normalise=True\)'
     with pytest.raises(NotCalibrated, match=rf"no decision for 4 references, only for .*5 references.*{how}"):
         facing.verify(one, refs=refs[:4])
     with pytest.raises(NotCalibrated, match="no decision for 5 references"):
