@@ -271,8 +271,8 @@ def test_a_field_that_came_trained_is_adapted_or_frozen_alone(tmp_path: Path) ->
     for tune in ("frozen", "lora", "warmup"):
         recipe = QUICK.but(steps=6, encoder=f"name={folder}", tune=tune, vocabulary=None)
         twin = train(data, recipe, progress=False)
-        further = train(data, Recipe(steps=1), start=twin, progress=False)
-        assert further.method.dim == twin.method.dim
+    further = train(data, Recipe(steps=1), start=twin, progress=False)
+    assert further.method.dim == twin.method.dim
     before = outset(data, recipe.but(tune="frozen")).learner.encoder
     frozen = [name for name, weight in before.named_parameters() if not weight.requires_grad]
     assert frozen
