@@ -1,7 +1,7 @@
 """Learn what makes two things the same, and answer questions with it.
 
     data = gemel.read("faces/")            twin = gemel.train(data)
-    twin.verify("a.jpg", "b.jpg")          people = gemel.Gallery(twin=twin)
+    twin.verify("a.jpg", "b.jpg")          people = gemel.Gallery("people.db", twin)
 
 Names are imported on first use, so that `import gemel` costs nothing and never brings PyTorch.
 """
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from gemel.distances import Euclidean as Euclidean
     from gemel.distances import Manhattan as Manhattan
     from gemel.errors import DataError as DataError
+    from gemel.errors import GalleryError as GalleryError
     from gemel.errors import GemelError as GemelError
     from gemel.errors import MissingExtra as MissingExtra
     from gemel.errors import ModelError as ModelError
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from gemel.errors import TrainingFailed as TrainingFailed
     from gemel.errors import UnreadableItem as UnreadableItem
     from gemel.gallery.answers import Enrolled as Enrolled
+    from gemel.gallery.answers import EnrolledAll as EnrolledAll
     from gemel.gallery.answers import Hit as Hit
     from gemel.gallery.answers import Match as Match
     from gemel.gallery.gallery import Gallery as Gallery
@@ -59,9 +61,9 @@ __version__ = "0.1.0"
 
 _HOMES = {
     "distances": "Cosine Euclidean Manhattan",
-    "errors": "DataError GemelError MissingExtra ModelError NotCalibrated NotEnoughData Overlap RecipeError "
-    "TooManyBad TrainingFailed UnreadableItem",
-    "gallery.answers": "Enrolled Hit Match",
+    "errors": "DataError GalleryError GemelError MissingExtra ModelError NotCalibrated NotEnoughData Overlap "
+    "RecipeError TooManyBad TrainingFailed UnreadableItem",
+    "gallery.answers": "Enrolled EnrolledAll Hit Match",
     "gallery.gallery": "Gallery",
     "items.collection": "Collection Labels Pairs Triplets",
     "items.image": "ImageModality",

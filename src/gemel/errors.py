@@ -7,6 +7,7 @@
     │   ├── NotEnoughData          too few identities, items or pairs for what was asked
     │   └── Overlap                a split shares what its protocol keeps apart
     ├── ModelError                 a model folder is damaged, too new, or does not fit the input
+    ├── GalleryError               a gallery cannot be opened, is damaged or full, or belongs to another model
     ├── NotCalibrated              a verdict was asked for where no decision applies
     ├── RecipeError                a choice does not exist, or does not fit the data or another choice
     ├── TrainingFailed             training cannot go on (NaN, no pair that teaches)
@@ -57,6 +58,10 @@ class Overlap(DataError):
 
 class ModelError(GemelError):
     """A model folder is damaged, too new, or does not fit what it is given."""
+
+
+class GalleryError(GemelError):
+    """A gallery cannot be opened, is damaged, or cannot be written."""
 
 
 class NotCalibrated(GemelError):

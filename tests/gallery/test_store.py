@@ -2,22 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from gemel.distances import distance
-from gemel.gallery import MemoryStore, Row, Store, Tombstone
+from gemel.gallery import MemoryStore, Meta, Row, SQLiteStore, Store, Tombstone
 from gemel.gallery.matrix import Matrix
 
 DIM = 6
-MAKERS = {"memory": lambda: MemoryStore("id", DIM, "euclidean")}
+META = Meta("id", DIM, "euclidean", 0)
+MAKERS: dict[str, Callable[[Path], Store]] = {
+    "memory": lambda _: MemoryStore("id", DIM, "euclidean"),
+    "sqlite": lambda folder: SQLiteStore.create(folder / "rows.db", META, {}),
+}
 
 
-@pytest.fixture(params=MAKERS)
-def store(request: pytest.FixtureRequest) -> Store:
-    return MAKERS[request.param]()
+@pytest.fixture(params=MAKERS.values(), ids=MAKERS)
+def store(request: pytest.FixtureRequest, tmp_path: Path) -> Store:
+    return request.param(tmp_path)
 
 
 def rows(n: int, *, seed: int = 0) -> list[Row]:
@@ -109,6 +115,15 @@ def test_search_is_exact_after_any_history(store: Store) -> None:
     q = np.zeros(DIM, np.float32)
     far = {row_id: float(np.linalg.norm(row.vector)) for row_id, row in everything.rows.items()}
     assert list(everything.search(q, 9).ids) == sorted(far, key=far.__getitem__)[:9]
+
+
+def test_a_model_is_kept_beside_the_rows(store: Store) -> None:
+    assert store.model() == {}
+    for files in ({"manifest.json": b"{}", "encoder.onnx": bytes(range(256)) * 9, "empty": b""}, {"other": b"1"}):
+        store.keep_model(files)
+        assert store.model() == files
+        assert store.model("manifest.json", "nothing") == {n: c for n, c in files.items() if n == "manifest.json"}
+    assert store.meta().seq == 0
 
 
 def test_forgotten_vectors_do_not_linger_in_memory() -> None:

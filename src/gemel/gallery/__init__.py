@@ -2,15 +2,31 @@
 
 gallery.py   the public face: items and names
 store.py     what a gallery asks of whoever keeps its rows
+opening.py   from what a user calls it to a store, and to the twin that goes with it
 memory.py    the store in memory, exact: the measure of every other
+sqlite.py    the store in one file
 matrix.py    the rows side by side, for exact search
 """
 
 from __future__ import annotations
 
-from gemel.gallery.answers import Enrolled, Hit, Match
+from gemel.gallery.answers import Enrolled, EnrolledAll, Hit, Match
 from gemel.gallery.gallery import Gallery
 from gemel.gallery.memory import MemoryStore
+from gemel.gallery.sqlite import SQLiteStore
 from gemel.gallery.store import Hits, Meta, Row, Store, Tombstone
 
-__all__ = ["Enrolled", "Gallery", "Hit", "Hits", "Match", "MemoryStore", "Meta", "Row", "Store", "Tombstone"]
+__all__ = [
+    "Enrolled",
+    "EnrolledAll",
+    "Gallery",
+    "Hit",
+    "Hits",
+    "Match",
+    "MemoryStore",
+    "Meta",
+    "Row",
+    "SQLiteStore",
+    "Store",
+    "Tombstone",
+]

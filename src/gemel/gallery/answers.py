@@ -27,6 +27,25 @@ class Enrolled:
 
 
 @dataclass(frozen=True)
+class EnrolledAll:
+    """What came of enrolling a collection.
+
+    Attributes:
+        identities: how many the collection has.
+        added: items that are now known.
+        already: items left out because they were known before.
+        unnamed: items left out because nobody says whom they show.
+        bad: items that could not be read.
+    """
+
+    identities: int
+    added: int
+    already: int = 0
+    unnamed: int = 0
+    bad: tuple[Bad, ...] = ()
+
+
+@dataclass(frozen=True)
 class Match:
     """Who an item shows.
 
@@ -35,12 +54,14 @@ class Match:
         probability: that it is this one, 0 to 1.
         distance: to its nearest enrolled item.
         threshold: largest distance at which one of so many identities is accepted.
+        point: what the threshold belongs to: `bayes`, or `fpir=…`.
     """
 
     identity: str
     probability: float
     distance: float
     threshold: float
+    point: str = "bayes"
 
 
 @dataclass(frozen=True)
@@ -52,9 +73,11 @@ class Hit:
         name: what the item was called when it was enrolled.
         distance: how far it is.
         metadata: as given when it was enrolled.
+        source: where it lay then, an absolute path; empty where it was no file.
     """
 
     identity: str
     name: str
     distance: float
     metadata: Mapping[str, Any] = field(default_factory=dict)
+    source: str = ""

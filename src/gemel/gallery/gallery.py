@@ -9,58 +9,62 @@ import difflib
 import math
 import threading
 import uuid
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
-from gemel.errors import DataError, GemelError, ModelError, NotCalibrated, TooManyBad, UnreadableItem
-from gemel.gallery.answers import Enrolled, Hit, Match
+from gemel.errors import DataError, GemelError, NotCalibrated, TooManyBad, UnreadableItem
+from gemel.gallery.answers import Enrolled, EnrolledAll, Hit, Match
 from gemel.gallery.matrix import Matrix
-from gemel.gallery.memory import MemoryStore
+from gemel.gallery.opening import opened, settled
 from gemel.gallery.store import Row, Store
+from gemel.items.collection import Collection
 from gemel.items.decoded import Bad, listed
+from gemel.measure.references import scored
 from gemel.siamese.decision import Decision
-from gemel.siamese.embedding import Embeddings, collected, is_one
+from gemel.siamese.embedding import Embeddings, Progress, collected, is_one
+from gemel.siamese.operating import Method
 from gemel.siamese.twin import Siamese
-from gemel.siamese.verdict import Verdict, applicable, judged
+from gemel.siamese.verdict import Verdict, alike, applicable, judged
 
 if TYPE_CHECKING:
     from jaxtyping import Float
+
+AT_ONCE = 256
+"""Items that are embedded and then acknowledged together where many are enrolled."""
 
 
 class Gallery:
     """Enrolled identities, and the twin that compares with them.
 
-    The distance to an identity is that to the nearest of its items. Safe to use from several threads.
+    Safe to use from several threads; a file also from several processes, each with a gallery of its own: one writes
+    at a time, and all see what is enrolled and forgotten. What has been enrolled when a call returns stays.
 
     Args:
-        url: where rows are kept; None: in memory, for as long as the process lives.
-        twin: what embeds and compares.
+        url: the file where it is kept, such as `people.db`; None: in memory, for as long as the process lives.
+        twin: what embeds and compares. A new gallery needs it and keeps a copy; None later on: that copy.
         store: a store of your own, instead of `url`.
+        threads: threads of the encoder that is kept; None: as many as ONNX Runtime likes.
 
     Raises:
-        ModelError: the store holds embeddings of another encoder.
+        DataError: a new gallery, and no twin.
+        GalleryError: it holds embeddings of another encoder, is damaged, or cannot be opened.
     """
 
     def __init__(
-        self, url: str | Path | None = None, twin: Siamese | None = None, *, store: Store | None = None
+        self,
+        url: str | Path | None = None,
+        twin: Siamese | None = None,
+        *,
+        store: Store | None = None,
+        threads: int | None = None,
     ) -> None:
-        if twin is None:
-            raise DataError("A gallery needs a twin to compare with: Gallery(twin=Siamese.load('MODEL.gemel')).")
-        if url is not None:
-            raise DataError(f"Galleries are kept in memory only; {str(url)!r} cannot be opened. Leave it out.")
-        self.twin = twin
-        self.store = store or MemoryStore(twin.embedding_id, twin.method.dim, twin.method.distance)
-        meta = self.store.meta()
-        if meta.embedding_id != twin.embedding_id or meta.distance != twin.method.distance:
-            raise ModelError(
-                "The store holds embeddings of another encoder, preparation, precision or distance; they cannot be "
-                "compared with this twin's. Open it with the twin that filled it, or enrol anew."
-            )
-        self._matrix = Matrix(meta.dim, twin.metric)
+        self.store = opened(url, twin) if store is None else store
+        self.twin = settled(self.store, twin, threads)
+        self._matrix = Matrix(self.twin.method.dim, self.twin.metric)
         self._lock = threading.RLock()
 
     def enroll(self, identity: str, items: Any, metadata: Mapping[str, Any] | None = None) -> Enrolled:
@@ -73,19 +77,56 @@ class Gallery:
 
         Raises:
             UnreadableItem, TooManyBad: not one of the items can be read. Otherwise bad ones are reported.
+            GalleryError: it cannot be written; nothing was enrolled.
         """
         _refuse_empty(identity)
         given = collected(items, self.twin.modality)
         found = self.twin.embed(given)
         if not len(found):
             raise _unreadable(found.bad)
-        names = [given.name(int(i)) for i in found.index]
         with self._lock:
             before = {row.content for row in self._rows().of(identity)}
-            first = {content: i for i, content in reversed(list(enumerate(found.content.tolist())))}
-            fresh = sorted(i for content, i in first.items() if content not in before)
-            self.store.put([_row(identity, found, i, names[i], metadata) for i in fresh])
+            came = list(_rows_of([identity] * len(found), given, found, metadata))
+            first = {row.content: row for row in reversed(came)}
+            fresh = [row for row in came if row.content not in before and first[row.content] is row]
+            self.store.put(fresh)
         return Enrolled(identity, len(fresh), len(found) - len(fresh), found.bad)
+
+    def enroll_all(self, data: Collection, progress: Progress | None = None) -> EnrolledAll:
+        """Enrol every item that has an identity, some hundred at a time; what is enrolled already is left out.
+
+        Interrupted, it goes on where it was: an item is taken for enrolled where one of that identity is called the
+        same, and is not read again.
+
+        Args:
+            data: items with identities, as `gemel.read` gives them.
+            progress: called with (items done, items in all).
+
+        Raises:
+            DataError: the items have no identities.
+            GalleryError: it cannot be written; what was acknowledged before stays.
+        """
+        if data.identity is None:
+            raise DataError(f"{data.origin} says of no item whom it shows, and enrolling takes a name for each.")
+        given = collected(data, self.twin.modality)
+        names = [data.identity.value(i) for i in range(len(data))]
+        with self._lock:
+            there = {(row.identity, row.name) for row in self._rows().rows.values()}
+        named = np.array([name is not None for name in names], bool)
+        fresh = np.array([named[i] and (names[i], given.name(i)) not in there for i in range(len(data))], bool)
+        todo, bad, added = np.flatnonzero(fresh), list[Bad](), 0
+        for start in range(0, len(todo), AT_ONCE):
+            part = todo[start : start + AT_ONCE]
+            some = given.take(part)
+            found = self.twin.embed(some)
+            bad += [replace(one, row=int(part[one.row])) for one in found.bad]
+            with self._lock:
+                self.store.put(list(_rows_of([str(names[i]) for i in part[found.index]], some, found, None)))
+            added += len(found)
+            if progress is not None:
+                progress(start + len(part), len(todo))
+        whom = len({name for i, name in enumerate(names) if named[i]})
+        return EnrolledAll(whom, added, int((named & ~fresh).sum()), int((~named).sum()), tuple(bad))
 
     def verify(
         self,
@@ -98,8 +139,10 @@ class Gallery:
     ) -> Verdict:
         """Whether an item shows the identity it claims.
 
-        The more items an identity has, the nearer a stranger comes to one of them: the decision was fitted on
-        single items, so its false match rate holds for an identity of one item and is a lower bound for others.
+        Where the twin was calibrated for several references (`calibrate(refs=…)`), the item is compared with as many
+        of the identity as there is a decision for, the last enrolled. Otherwise the nearest of its items counts: the
+        more an identity has, the nearer a stranger comes to one of them, and the false match rate of a decision on
+        two items is a lower bound.
 
         Args:
             identity: the claim.
@@ -111,21 +154,28 @@ class Gallery:
             NotCalibrated: the twin has no decision for its method.
             UnreadableItem: the item cannot be read.
         """
-        decision = self._decision()
+        self._refuse_branches()
+        probe = self._probe(item)
         with self._lock:
-            self._known(identity)
-            ((_, distance),) = self._nearest(self._probe(item), 1, identity)
+            rows = self._known(identity)
+            fitting = [d for d in alike(self.twin.decisions, self.twin.method) if d.method.references <= len(rows)]
+            decision = fitting[-1] if fitting else self._decision()
+            if decision.method.references > 1:
+                distance = self._against(probe, rows[-decision.method.references :], decision.method)
+            else:
+                ((_, distance),) = self._nearest(probe, 1, identity)
         return judged(decision, distance, fmr=fmr, prior=prior, certainty=certainty)
 
-    def identify(self, item: Any, *, prior: float | None = None) -> Match | None:
+    def identify(self, item: Any, *, fpir: float | None = None, prior: float | None = None) -> Match | None:
         """Who an item shows; None: nobody who is enrolled.
 
-        One of N identities is a stronger claim than one of one, and must be nearer: each of the N has the prior
-        `prior` / N, so that the threshold tightens as the gallery grows. It takes account of identities, not of how
-        many items each has.
+        One of N is a stronger claim than one of one, and must be nearer: the threshold tightens as the gallery grows.
+        With `fpir` it is the one at which so many strangers are taken for someone, in a gallery of as many items.
+        Otherwise each of the N identities has the prior `prior` / N, and the more probable answer is given.
 
         Args:
             item: one item.
+            fpir: false positive identification rate: share of strangers who may be named, above 0 and at most 0.5.
             prior: probability that whoever is shown is enrolled at all, above 0 and below 1; None: the decision's.
 
         Raises:
@@ -133,13 +183,17 @@ class Gallery:
             UnreadableItem: the item cannot be read.
         """
         decision = self._decision()
+        probe = self._probe(item)
         with self._lock:
-            count = len(self)
-            nearest = self._nearest(self._probe(item), 1)
+            count, size = len(self), len(self._matrix)
+            nearest = self._nearest(probe, 1)
         if not nearest:
             return None
         among = decision.at((decision.prior if prior is None else prior) / count)
-        threshold = among.threshold()
+        if fpir is None:
+            threshold, point = among.threshold(), "bayes"
+        else:
+            threshold, point = _open_set(decision, fpir, size), f"fpir={fpir:g}"
         if threshold == -math.inf:
             raise NotCalibrated(
                 f"The calibration, on {decision.counts.identities} identities, is never sure enough to name one of "
@@ -148,22 +202,42 @@ class Gallery:
         ((row, distance),) = nearest
         if distance > threshold:
             return None
-        return Match(row.identity, float(among.probability(distance)), distance, threshold)
+        return Match(row.identity, float(among.probability(distance)), distance, threshold, point)
 
-    def search(self, item: Any, k: int = 10) -> list[Hit]:
+    def search(self, item: Any, k: int = 10, *, where: Mapping[str, Any] | None = None) -> list[Hit]:
         """The enrolled items nearest to an item, nearest first; needs no calibration.
+
+        Args:
+            item: one item.
+            k: at most so many.
+            where: only items whose metadata has these values; a list allows any of several: {"site": ["a", "b"]}.
 
         Raises:
             UnreadableItem: the item cannot be read.
         """
+        probe = self._probe(item)
         with self._lock:
-            found = self._nearest(self._probe(item), k)
-        return [Hit(row.identity, row.name, distance, row.metadata) for row, distance in found]
+            found = self._nearest(probe, k if where is None else len(self._rows()))
+        fitting = [(row, far) for row, far in found if where is None or _fits(row.metadata, where)]
+        return [Hit(row.identity, row.name, far, row.metadata, row.source) for row, far in fitting[:k]]
 
-    def forget(self, identity: str) -> int:
-        """Remove an identity with all its items; returns how many. Raises DataError when it is not enrolled."""
+    def forget(self, identity: str, item: Any = None) -> int:
+        """Remove an identity with all its items, or only one of them; returns how many items are gone.
+
+        Nothing of them stays in the file.
+
+        Args:
+            identity: the name.
+            item: the item that was enrolled: the same file, bytes or value; None: all.
+
+        Raises:
+            DataError: no such identity is enrolled, or it has no such item.
+        """
+        content = None if item is None else self._embedded(item).content[0]
         with self._lock:
-            rows = self._known(identity)
+            rows = [row for row in self._known(identity) if content is None or row.content == content]
+            if not rows:
+                raise DataError(f"{identity!r} has no such item. Nothing was removed.")
             self.store.remove([row.id for row in rows])
             self._rows()
         return len(rows)
@@ -182,6 +256,21 @@ class Gallery:
         with self._lock:
             return self._rows().identities()
 
+    def items(self, identity: str | None = None) -> list[Row]:
+        """The rows of an identity, or of all, in the order they were put; raises DataError where it is not enrolled."""
+        with self._lock:
+            return list(self._rows().rows.values()) if identity is None else self._known(identity)
+
+    def close(self) -> None:
+        """Let go of the file; the gallery is not used again."""
+        self.store.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.close()
+
     def __len__(self) -> int:
         """How many identities are enrolled."""
         return len(self.identities())
@@ -191,12 +280,15 @@ class Gallery:
 
     def _decision(self) -> Decision:
         """The twin's, where it holds for whatever is enrolled and asked."""
+        self._refuse_branches()
+        return applicable(self.twin.decisions, self.twin.method)
+
+    def _refuse_branches(self) -> None:
         if self.twin.method.branches:
             raise NotCalibrated(
                 f"This twin decides about {' with '.join(self.twin.method.branches)}, and a gallery may hold either. "
                 "Search it, or ask twin.verify about two items."
             )
-        return applicable(self.twin.decisions, self.twin.method)
 
     def _rows(self) -> Matrix:
         """The rows as they are now; call with the lock."""
@@ -212,12 +304,15 @@ class Gallery:
         return rows
 
     def _probe(self, item: Any) -> Float[np.ndarray, " d"]:
+        return self._embedded(item).vectors[0]
+
+    def _embedded(self, item: Any) -> Embeddings:
         if not is_one(item, self.twin.modality):
             raise DataError("Compare one item at a time; several came.")
         found = self.twin.embed(item)
         if not len(found):
             raise _unreadable(found.bad)
-        return found.vectors[0]
+        return found
 
     def _nearest(self, q: Float[np.ndarray, " d"], k: int, where: str | None = None) -> list[tuple[Row, float]]:
         """The nearest rows, from the store where it searches, otherwise from the rows it told; call with the lock."""
@@ -227,16 +322,52 @@ class Gallery:
             hits = rows.search(q, k, where)
         return [(rows.rows[row_id], float(d)) for row_id, d in zip(hits.ids, hits.distance, strict=True)]
 
+    def _against(self, q: Float[np.ndarray, " d"], rows: list[Row], method: Method) -> float:
+        """How far a probe is from several rows of one identity, by a method for so many."""
+        vectors = np.stack([q, *(row.vector for row in rows)])
+        references, one = np.arange(1, len(vectors))[None], np.zeros(1, np.int64)
+        how: dict[str, Any] = {"pool": method.pooling, "normalise": method.normalised}
+        return float(scored(vectors, references, one, one, metric=self.twin.metric, **how)[0])
 
-def _row(identity: str, found: Embeddings, i: int, name: str, metadata: Mapping[str, Any] | None) -> Row:
-    return Row(
-        id=uuid.uuid4().hex,
-        identity=identity,
-        vector=found.vectors[i].copy(),
-        name=name,
-        content=int(found.content[i]),
-        metadata=dict(metadata or {}),
+
+def _rows_of(
+    identities: list[str], given: Collection, found: Embeddings, metadata: Mapping[str, Any] | None
+) -> Iterator[Row]:
+    """A row for every embedding."""
+    for i, row in enumerate(found.index.tolist()):
+        yield Row(
+            id=uuid.uuid4().hex,
+            identity=identities[i],
+            vector=found.vectors[i].copy(),
+            name=given.name(row),
+            content=int(found.content[i]),
+            metadata=dict(metadata or {}),
+            source=_place(given.source(row), given.modality.name),
+        )
+
+
+def _place(source: Any, kind: str) -> str:
+    """Where an item lies, if it is a file."""
+    if isinstance(source, Path) or (isinstance(source, str) and kind != "text"):
+        place = Path(source).absolute()
+        return str(place) if place.is_file() else ""
+    return ""
+
+
+def _fits(metadata: Mapping[str, Any], where: Mapping[str, Any]) -> bool:
+    return all(
+        metadata.get(name) in (wanted if isinstance(wanted, list | tuple | set | frozenset) else (wanted,))
+        for name, wanted in where.items()
     )
+
+
+def _open_set(decision: Decision, fpir: float, size: int) -> float:
+    if decision.open_set is None:
+        raise NotCalibrated(
+            "The calibration has no thresholds for one among many: it takes items of at least 30 identities that "
+            "training never saw. Calibrate anew with twin.calibrate(data), or leave out fpir."
+        )
+    return decision.open_set.threshold(fpir, size)
 
 
 def _refuse_empty(identity: str) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -30,6 +30,7 @@ class MemoryStore:
         self._meta = Meta(embedding_id, dim, distance_name, 0)
         self._last: dict[str, Row | Tombstone] = {}
         self._matrix = Matrix(dim, distance(distance_name))
+        self._model: dict[str, bytes] = {}
 
     def put(self, rows: Sequence[Row]) -> Seq:
         """Add or replace rows."""
@@ -52,6 +53,17 @@ class MemoryStore:
     def search(self, q: Float[np.ndarray, " d"], k: int, where: str | None = None) -> Hits | None:
         """The `k` nearest rows, exactly."""
         return self._matrix.search(q, k, where)
+
+    def model(self, *names: str) -> Mapping[str, bytes]:
+        """The files of the model that is kept here."""
+        return {name: content for name, content in self._model.items() if not names or name in names}
+
+    def keep_model(self, files: Mapping[str, bytes]) -> None:
+        """Keep these files instead of those that are there."""
+        self._model = dict(files)
+
+    def close(self) -> None:
+        """Nothing to let go of."""
 
     def _append(self, changes: Sequence[Row | Tombstone]) -> Seq:
         for change in changes:

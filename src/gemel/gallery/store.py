@@ -27,6 +27,7 @@ class Row:
         content: number that is equal exactly where the decoded item is equal.
         metadata: whatever the caller wants to find again; plain JSON values.
         seq: number of the change that put it; set by the store.
+        source: where the item lay when it was enrolled, an absolute path; empty where it was no file.
     """
 
     id: str
@@ -36,6 +37,7 @@ class Row:
     content: int = 0
     metadata: Mapping[str, Any] = field(default_factory=dict)
     seq: Seq = 0
+    source: str = ""
 
 
 @dataclass(frozen=True)
@@ -103,4 +105,16 @@ class Store(Protocol):
 
     def search(self, q: Float[np.ndarray, " d"], k: int, where: str | None = None) -> Hits | None:
         """The `k` nearest rows, of one identity with `where`; None: the caller searches what `changes` told."""
+        ...
+
+    def model(self, *names: str) -> Mapping[str, bytes]:
+        """The files of the model that embedded the rows, by name, or only these; none where none is kept."""
+        ...
+
+    def keep_model(self, files: Mapping[str, bytes]) -> None:
+        """Keep these files, as a model folder has them, instead of those that are kept."""
+        ...
+
+    def close(self) -> None:
+        """Let go of files and connections; the store is not used again."""
         ...

@@ -5,6 +5,7 @@ Knows twins and collections; the fit itself is in `decision.py`.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -18,6 +19,7 @@ from gemel.siamese.embedding import Embeddings, Progress
 from gemel.siamese.fitting import FEWEST, fit_decision
 from gemel.siamese.grades import Grades, fit_grades
 from gemel.siamese.known import has_scores, known_pairs, scored_pairs
+from gemel.siamese.openset import MOST, MOST_BY_HEAD, fit_open_set
 from gemel.siamese.operating import Method
 from gemel.siamese.seen import Seen
 from gemel.siamese.trials import known_trials
@@ -70,7 +72,7 @@ def calibrated(
     def decided(one: Siamese) -> Decision | None:
         if pairs is None:
             return None
-        return fit_decision(
+        decision = fit_decision(
             pairs.distances(found.vectors[:, : one.method.dim], one.metric),
             pairs.same,
             pairs.identity_a,
@@ -81,7 +83,13 @@ def calibrated(
             assumed=pairs.assumed,
             skilled=pairs.skilled,
         )
+        if codes is None or method.references > 1 or method.branches:
+            return decision
+        most = MOST if one.head is None else MOST_BY_HEAD
+        among = fit_open_set(found.vectors[:, : one.method.dim], codes, one.metric, seed=seed, most=most)
+        return replace(decision, open_set=among)
 
+    codes = None if data.identity is None else data.identity.codes[found.index]
     twins = (twin, *(twin.prefix(length) for length in twin.prefixes))
     fitted = [(one.method, method.references) for one in twins]
     decisions = [each for each in twin.decisions if (each.method.pairwise, each.method.references) not in fitted]

@@ -18,6 +18,7 @@ from gemel.errors import DataError, ModelError, NotCalibrated
 from gemel.measure.calibration import Against, Evidence
 from gemel.measure.intervals import Interval
 from gemel.measure.verification import unsupported
+from gemel.siamese.openset import OpenSet
 from gemel.siamese.operating import Apart, Counts, Knot, Method, OperatingPoint, plain, point_name, typed
 
 if TYPE_CHECKING:
@@ -39,6 +40,7 @@ class Decision:
         knots: the calibration, by ascending distance.
         points: operating points, the one at the prior ("bayes") first.
         counts: what it was fitted on.
+        open_set: thresholds for one item among many; None where there were too few identities to find them.
     """
 
     method: Method
@@ -46,6 +48,7 @@ class Decision:
     knots: tuple[Knot, ...]
     points: tuple[OperatingPoint, ...]
     counts: Counts
+    open_set: OpenSet | None = None
 
     @cached_property
     def evidence(self) -> Evidence:
@@ -112,6 +115,7 @@ class Decision:
             "knots": [plain(knot) for knot in self.knots],
             "points": [plain(point) for point in self.points],
             "counts": asdict(self.counts),
+            **({} if self.open_set is None else {"open_set": self.open_set.json()}),
         }
 
     @classmethod
@@ -125,7 +129,8 @@ class Decision:
             method = Method.from_json(value["method"])
             knots = tuple(Knot(**typed(knot)) for knot in value["knots"])
             points = tuple(OperatingPoint(**typed(point)) for point in value["points"])
-            return cls(method, float(value["prior"]), knots, points, Counts(**value["counts"]))
+            among = OpenSet.from_json(value["open_set"]) if "open_set" in value else None
+            return cls(method, float(value["prior"]), knots, points, Counts(**value["counts"]), among)
         except (KeyError, TypeError, ValueError, DataError) as error:
             raise ModelError(f"The decision is damaged ({error!r}); calibrate the model again.") from None
 

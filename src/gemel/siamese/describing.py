@@ -86,6 +86,18 @@ def _decision(decision: Decision) -> list[str]:
         f"different {'trials' if against else 'pairs'}{skilled}), prior {decision.prior:g}.",
         *([ASSUMED] if counts.assumed else []),
         *_points(decision.points),
+        *_among(decision),
+    ]
+
+
+def _among(decision: Decision) -> list[str]:
+    """What a gallery can promise."""
+    if decision.open_set is None:
+        return []
+    return [
+        f"In a gallery of {size:,}: distance ≤ {decision.open_set.threshold(rate, size):.4f} names "
+        f"{_share(rate, decision.open_set.interval(rate, size))} of strangers."
+        for size, rate in decision.open_set.examples()
     ]
 
 

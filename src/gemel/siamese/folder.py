@@ -18,7 +18,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, fields, replace
 from pathlib import Path
 from typing import Any
@@ -65,16 +65,36 @@ def read(folder: str | Path) -> tuple[Manifest, dict[str, Part]]:
     """
     place = Path(folder)
     values = _manifest(place)
-    try:
-        parts = {name: Part(place / name, entry["sha256"], str(folder)) for name, entry in values["files"].items()}
-        origin = Origin(**_known(Origin, values["origin"]))
-        manifest = Manifest(**{**_known(Manifest, values), "origin": origin})
-    except (KeyError, TypeError, AttributeError) as error:
-        raise ModelError(f"{folder} is damaged: its {MANIFEST} lacks or misplaces {error}.") from None
-    strange = sorted(parts.keys() - set(FILES))
-    if strange:
-        raise ModelError(f"{folder} lists a file {strange[0]!r}; a model holds only {', '.join(FILES)}.")
-    return manifest, parts
+    return _listed(values, lambda name, sha256: Part(place / name, sha256, str(folder)), str(folder))
+
+
+def packed(manifest: Manifest, parts: Mapping[str, Part]) -> dict[str, bytes]:
+    """The files of a model folder, by name, as `write` writes them."""
+    files = {name: part.read() for name, part in parts.items()}
+    entries = {name: {"sha256": parts[name].sha256, "bytes": len(content)} for name, content in files.items()}
+    values = finite({**asdict(replace(manifest, format=FORMAT)), "files": entries})
+    text = json.dumps(values, indent=2, ensure_ascii=False, allow_nan=False, sort_keys=True)
+    return {**files, MANIFEST: _sealed((text.removesuffix("\n}") + ",\n").encode())}
+
+
+def unpacked(files: Mapping[str, bytes], origin: str) -> tuple[Manifest, dict[str, Part]]:
+    """What `packed` packed, every file checked.
+
+    Args:
+        files: name → content.
+        origin: where they were, for messages.
+
+    Raises:
+        ModelError: as `read`.
+    """
+
+    def checked(name: str, sha256: str) -> Part:
+        part = Part.of(files.get(name, b""))
+        if part.sha256 != sha256:
+            raise ModelError(f"The model in {origin} is damaged: its {name} is not what was kept.")
+        return part
+
+    return _listed(_opened(files.get(MANIFEST, b""), origin), checked, origin)
 
 
 def refuse_to_replace(folder: str | Path) -> None:
@@ -104,7 +124,11 @@ def _manifest(place: Path) -> dict[str, Any]:
     if not (place / MANIFEST).is_file():
         there = "there is no such folder" if not place.exists() else f"it has no {MANIFEST}"
         raise ModelError(f"{place} is not a gemel model: {there}. Give the folder that `gemel train --out` wrote.")
-    raw = content_of(place / MANIFEST, str(place))
+    return _opened(content_of(place / MANIFEST, str(place)), str(place))
+
+
+def _opened(raw: bytes, place: str) -> dict[str, Any]:
+    """The values of a manifest, which must be undamaged and of a format that this version reads."""
     try:
         values = json.loads(raw)
         written = int(values["format"])
@@ -126,15 +150,23 @@ def _sealed(body: bytes) -> bytes:
     return body + b'  "checksum": "' + hashlib.sha256(body).hexdigest().encode() + b'"\n}\n'
 
 
+def _listed(values: dict[str, Any], part: Callable[[str, str], Part], origin: str) -> tuple[Manifest, dict[str, Part]]:
+    """The manifest, and the files that it lists, each as `part` has it by name and checksum."""
+    try:
+        parts = {name: part(name, entry["sha256"]) for name, entry in values["files"].items()}
+        whence = Origin(**_known(Origin, values["origin"]))
+        manifest = Manifest(**{**_known(Manifest, values), "origin": whence})
+    except (KeyError, TypeError, AttributeError) as error:
+        raise ModelError(f"{origin} is damaged: its {MANIFEST} lacks or misplaces {error}.") from None
+    strange = sorted(parts.keys() - set(FILES))
+    if strange:
+        raise ModelError(f"{origin} lists a file {strange[0]!r}; a model holds only {', '.join(FILES)}.")
+    return manifest, parts
+
+
 def _fill(place: Path, manifest: Manifest, parts: Mapping[str, Part]) -> None:
-    entries = {}
-    for name, part in parts.items():
-        content = part.read()
-        entries[name] = {"sha256": part.sha256, "bytes": len(content)}
+    for name, content in packed(manifest, parts).items():
         _flushed(place / name, content)
-    values = finite({**asdict(replace(manifest, format=FORMAT)), "files": entries})
-    text = json.dumps(values, indent=2, ensure_ascii=False, allow_nan=False, sort_keys=True)
-    _flushed(place / MANIFEST, _sealed((text.removesuffix("\n}") + ",\n").encode()))
     _flush(place)
 
 

@@ -1,19 +1,24 @@
-"""A twin as the manifest and the files of its folder, and its decisions back from there. Changes no twin."""
+"""A twin as the manifest and the files of its folder, and back from there. Changes no twin."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from gemel import __version__
-from gemel.errors import ModelError
+from gemel.distances import distance
+from gemel.errors import DataError, ModelError
+from gemel.items.registry import modality_from
 from gemel.siamese.branches import BranchEncoders
 from gemel.siamese.decision import Decision
 from gemel.siamese.grades import Grades
 from gemel.siamese.manifest import BRANCHES, DECISION, ENCODER, GRADES, HEAD, PREFIXES, SEEN, WEIGHTS, Manifest, Part
-from gemel.siamese.onnx import OnnxEncoder
+from gemel.siamese.onnx import Encoder, OnnxEncoder, Verbatim
+from gemel.siamese.operating import Method
+from gemel.siamese.pairhead import PairHead
+from gemel.siamese.seen import Seen
 
 if TYPE_CHECKING:
     from gemel.siamese.twin import Siamese
@@ -43,6 +48,44 @@ def stored(twin: Siamese) -> tuple[Manifest, dict[str, Part]]:
         gemel=__version__,
     )
     return manifest, {name: part for name, part in parts.items() if part is not None}
+
+
+def fields_of(
+    manifest: Manifest,
+    parts: Mapping[str, Part],
+    folder: str,
+    *,
+    providers: Sequence[str] | None = None,
+    threads: int | None = None,
+) -> dict[str, Any]:
+    """The fields of the twin that a folder holds; arguments and errors as in `Siamese.load`."""
+    try:
+        method = Method.from_json(manifest.method)
+    except (KeyError, TypeError, DataError) as error:
+        raise ModelError(f"{folder} is damaged: its method lacks or misplaces {error}.") from None
+    decisions, gradings = restored(parts)
+    return {
+        "modality": modality_from(manifest.modality),
+        "encoder": _encoder(manifest, parts, method, providers=providers, threads=threads),
+        "method": method,
+        "head": PairHead(parts[HEAD].read(), distance(method.distance), threads=threads) if HEAD in parts else None,
+        "decisions": decisions,
+        "gradings": gradings,
+        "origin": manifest.origin,
+        "seen": Seen(parts.get(SEEN)),
+        "kept": parts.get(WEIGHTS),
+    }
+
+
+def _encoder(manifest: Manifest, parts: Mapping[str, Part], method: Method, **how: Any) -> Encoder:
+    if method.branches:
+        return BranchEncoders(
+            {
+                field: OnnxEncoder(parts[name].read(), **how)
+                for field, name in zip(method.branches, BRANCHES, strict=True)
+            }
+        )
+    return OnnxEncoder(parts[ENCODER].read(), **how, **manifest.wiring) if ENCODER in parts else Verbatim()
 
 
 def restored(parts: Mapping[str, Part]) -> tuple[tuple[Decision, ...], tuple[Grades, ...]]:

@@ -18,7 +18,6 @@ from gemel import distances
 from gemel.errors import DataError, ModelError, UnreadableItem
 from gemel.items.collection import Collection
 from gemel.items.modality import Modality
-from gemel.items.registry import modality_from
 from gemel.items.vector import VectorModality
 from gemel.measure.calibration import Against
 from gemel.measure.references import scored
@@ -27,13 +26,13 @@ from gemel.siamese.branches import BranchEncoders, of_one_branch, part_of, refus
 from gemel.siamese.decision import Decision
 from gemel.siamese.embedding import Embeddings, Progress, collected, embedded, is_one, sources_of
 from gemel.siamese.grades import Grades
-from gemel.siamese.manifest import BRANCHES, ENCODER, HEAD, SEEN, WEIGHTS, Origin, Part, finite
+from gemel.siamese.manifest import Origin, Part, finite
 from gemel.siamese.onnx import Encoder, OnnxEncoder, Verbatim
 from gemel.siamese.operating import Method
 from gemel.siamese.pairhead import PairHead
 from gemel.siamese.prefix import promised, shortened
 from gemel.siamese.seen import Seen
-from gemel.siamese.storing import restored, stored
+from gemel.siamese.storing import fields_of, stored
 from gemel.siamese.trained import Trained
 from gemel.siamese.verdict import Verdict, alike, applicable, judged
 
@@ -90,33 +89,22 @@ class Siamese:
         Raises:
             ModelError: not a model, of a newer format, or damaged.
         """
-        manifest, parts = folders.read(folder)
-        try:
-            method = Method.from_json(manifest.method)
-        except (KeyError, TypeError, DataError) as error:
-            raise ModelError(f"{folder} is damaged: its method lacks or misplaces {error}.") from None
-        encoder: Encoder = Verbatim()
-        if ENCODER in parts:
-            encoder = OnnxEncoder(parts[ENCODER].read(), providers=providers, threads=threads, **manifest.wiring)
-        if method.branches:
-            held = [OnnxEncoder(parts[name].read(), providers=providers, threads=threads) for name in BRANCHES]
-            encoder = BranchEncoders(dict(zip(method.branches, held, strict=True)))
-        head = None
-        if HEAD in parts:
-            head = PairHead(parts[HEAD].read(), distances.distance(method.distance), threads=threads)
-        decisions, gradings = restored(parts)
-        twin = cls(
-            modality=modality_from(manifest.modality),
-            encoder=encoder,
-            method=method,
-            head=head,
-            decisions=decisions,
-            gradings=gradings,
-            origin=manifest.origin,
-            seen=Seen(parts.get(SEEN)),
-            kept=parts.get(WEIGHTS),
-        )
+        twin = cls(**fields_of(*folders.read(folder), str(folder), providers=providers, threads=threads))
         return twin if dim is None else twin.prefix(dim)
+
+    @classmethod
+    def unpack(cls, files: Mapping[str, bytes], origin: str = "this archive", *, threads: int | None = None) -> Siamese:
+        """What `pack` packed, checked for damage.
+
+        Args:
+            files: name → content.
+            origin: where they were, for messages.
+            threads: as in `load`.
+
+        Raises:
+            ModelError: not a model, of a newer format, or damaged.
+        """
+        return cls(**fields_of(*folders.unpacked(files, origin), origin, threads=threads))
 
     @classmethod
     def from_training(
@@ -201,6 +189,10 @@ class Siamese:
             ModelError: something else is there, or it cannot be written.
         """
         return folders.write(folder, *stored(self))
+
+    def pack(self) -> dict[str, bytes]:
+        """The files of the model folder, name → content, without the weights that training goes on from."""
+        return folders.packed(*stored(self.but(kept=None)))
 
     def embed(self, items: Any, *, batch: int = 64, progress: Progress | None = None) -> Embeddings:
         """The embeddings of items; bad ones are named and left out, the others keep their places.

@@ -1,0 +1,71 @@
+"""Where a gallery is kept, from what its user calls it; and which twin goes with what is kept there."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from gemel.errors import DataError, GalleryError
+from gemel.gallery.memory import MemoryStore
+from gemel.gallery.sqlite import SQLiteStore
+from gemel.gallery.store import Meta, Store
+from gemel.siamese.manifest import MANIFEST
+from gemel.siamese.twin import Siamese
+
+
+def opened(url: str | Path | None, twin: Siamese | None) -> Store:
+    """The store of that name; a new one, with a copy of the twin in it, where there is none yet.
+
+    Args:
+        url: a file; None: in memory.
+        twin: what embeds and compares; None: the one that is kept there.
+
+    Raises:
+        DataError: a new gallery needs a twin.
+        GalleryError: it cannot be opened or made.
+    """
+    if url is None:
+        new = _needed(twin, "in memory")
+        return MemoryStore(*_meta(new))
+    if Path(url).exists():
+        return SQLiteStore(url)
+    new = _needed(twin, str(url))
+    return SQLiteStore.create(url, Meta(*_meta(new), 0), new.pack())
+
+
+def settled(store: Store, twin: Siamese | None, threads: int | None = None) -> Siamese:
+    """The twin to compare with: the one given, if it embeds as the stored rows were embedded, or the one kept.
+
+    A twin that was calibrated anew takes the place of the one that is kept.
+
+    Raises:
+        GalleryError: the rows were embedded by another one, or none is kept and none given.
+    """
+    meta = store.meta()
+    if twin is None:
+        kept = store.model()
+        if not kept:
+            raise GalleryError("This store keeps no model; open it with the twin that embedded its rows.")
+        return Siamese.unpack(kept, "the gallery", threads=threads)
+    if (meta.embedding_id, meta.distance) != (twin.embedding_id, twin.method.distance):
+        raise GalleryError(
+            "This gallery holds embeddings of another encoder, preparation, precision or distance; they cannot be "
+            "compared with this twin's. Open it without naming a model, as it keeps its own; or move it to the new "
+            "one: gemel gallery migrate."
+        )
+    kept = store.model(MANIFEST)
+    if kept and kept[MANIFEST] != (files := twin.pack())[MANIFEST]:
+        store.keep_model(files)
+    return twin
+
+
+def _needed(twin: Siamese | None, where: str) -> Siamese:
+    if twin is None:
+        raise DataError(
+            f"A new gallery ({where}) needs a twin to compare with: Gallery(url, Siamese.load('MODEL.gemel')), or "
+            "--model MODEL.gemel."
+        )
+    return twin
+
+
+def _meta(twin: Siamese) -> tuple[str, int, str]:
+    return twin.embedding_id, twin.method.dim, twin.method.distance
