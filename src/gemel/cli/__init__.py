@@ -15,8 +15,13 @@ from gemel.cli.demo import demo
 from gemel.cli.duplicates import duplicates
 from gemel.cli.embed import embed
 from gemel.cli.ending import ended
+from gemel.cli.enroll import enroll
 from gemel.cli.evaluate import evaluate
+from gemel.cli.forget import forget
+from gemel.cli.gallery import gallery
+from gemel.cli.identify import identify
 from gemel.cli.info import info
+from gemel.cli.search import search
 from gemel.cli.train import train
 from gemel.cli.verify import verify
 
@@ -31,8 +36,23 @@ app = typer.Typer(
     rich_markup_mode="rich",
     pretty_exceptions_enable=False,
 )
-for command in (demo, train, compare, evaluate, calibrate, verify, duplicates, embed, info):
+for command in (
+    demo,
+    train,
+    compare,
+    evaluate,
+    calibrate,
+    verify,
+    duplicates,
+    embed,
+    info,
+    enroll,
+    identify,
+    search,
+    forget,
+):
     app.command()(command)
+app.add_typer(gallery, name="gallery")
 
 
 def main() -> None:

@@ -4,26 +4,32 @@ from __future__ import annotations
 
 import math
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal, Optional
+from typing import TYPE_CHECKING, Annotated, Any, Literal, NoReturn, Optional
 
 import typer
 
-from gemel.cli.options import AsJson, Dim, Model, Threads
+from gemel.cli.options import AsJson, Dim, Threads
 from gemel.cli.output import answer
 from gemel.cli.sides import one_of
 from gemel.errors import DataError
 
 if TYPE_CHECKING:
-    from gemel.siamese import Siamese
+    from gemel.siamese import Siamese, Verdict
 
 EXIT = {True: 0, False: 1, None: 3}
 WORDS = {True: "same", False: "different", None: "undecided"}
 
 
 def verify(
-    model: Model,
+    model: Annotated[str, typer.Argument(help="A model folder, or with --claim a gallery.", metavar="MODEL")],
     a: Annotated[str, typer.Argument(help="One file, or one text.", metavar="A")],
-    b: Annotated[list[str], typer.Argument(help="The other; with --refs several of one identity.", metavar="B …")],
+    b: Annotated[
+        Optional[list[str]],
+        typer.Argument(help="The other; with --refs several of one identity; with --claim none.", metavar="[B …]"),
+    ] = None,
+    claim: Annotated[
+        Optional[str], typer.Option(help="Whether A shows this enrolled identity of a gallery.", metavar="NAME")
+    ] = None,
     refs: Annotated[
         bool, typer.Option("--refs", help="What follows A are references of one identity, such as five signatures.")
     ] = False,
@@ -57,6 +63,8 @@ def verify(
 
     gemel verify pens.gemel a.csv --refs ada/*.csv         against several of one person
 
+    gemel verify people.db door.jpg --claim ada            is this ada, whom a gallery knows?
+
     gemel verify faces.gemel a.jpg b.jpg --fmr 0.01        a false match rate
 
     gemel verify faces.gemel a.jpg b.jpg --prior 0.001     few pairs are the same
@@ -67,6 +75,13 @@ def verify(
     """
     from gemel.siamese import Siamese
 
+    if claim is not None:
+        if b or refs or score or against or dim:
+            raise DataError("A claim takes a gallery and one item: gemel verify people.db door.jpg --claim ada.")
+        verdict = _claimed(model, a, claim, text=text, threads=threads, fmr=fmr, prior=prior, certainty=certainty)
+        _tell(verdict, as_json=as_json)
+    if not b:
+        raise DataError("Compare A with another item, B; or with whom it claims to be: --claim NAME, and a gallery.")
     twin = Siamese.load(model, dim=dim, threads=threads)
     if len(b) > 1 and not refs:
         raise DataError(f"Compare with one item; {len(b)} came. Where they are of one identity, say so with --refs.")
@@ -77,7 +92,17 @@ def verify(
         _score(twin, one, others[0], as_json=as_json)
         return
     how: dict[str, Any] = {"refs": others} if refs else {"b": others[0]}
-    verdict = twin.verify(one, **how, fmr=fmr, against=against, prior=prior, certainty=certainty)
+    _tell(twin.verify(one, **how, fmr=fmr, against=against, prior=prior, certainty=certainty), as_json=as_json)
+
+
+def _claimed(gallery: str, item: str, claim: str, *, text: bool, threads: int | None, **how: Any) -> Verdict:
+    from gemel.gallery import Gallery
+
+    with Gallery(gallery, threads=threads) as people:
+        return people.verify(claim, item if text else one_of(item, people.twin), **how)
+
+
+def _tell(verdict: Verdict, *, as_json: bool) -> NoReturn:
     side = "≤" if verdict.distance <= verdict.threshold else ">"
     words = (
         f"{WORDS[verdict.same]}: probability {verdict.probability:.3f}, "

@@ -16,11 +16,13 @@ from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
-from gemel.errors import DataError, GemelError, NotCalibrated, TooManyBad, UnreadableItem
+from gemel.errors import DataError, GalleryError, GemelError, NotCalibrated, TooManyBad, UnreadableItem
 from gemel.gallery.answers import Enrolled, EnrolledAll, Hit, Match
 from gemel.gallery.matrix import Matrix
 from gemel.gallery.opening import opened, settled
+from gemel.gallery.originals import LIGHT, original_of
 from gemel.gallery.store import Row, Store
+from gemel.gallery.tables import read_rows, write_rows
 from gemel.items.collection import Collection
 from gemel.items.decoded import Bad, listed
 from gemel.measure.references import scored
@@ -65,15 +67,20 @@ class Gallery:
         self.store = opened(url, twin) if store is None else store
         self.twin = settled(self.store, twin, threads)
         self._matrix = Matrix(self.twin.method.dim, self.twin.metric)
+        self._embedding_id = self.twin.embedding_id
         self._lock = threading.RLock()
 
-    def enroll(self, identity: str, items: Any, metadata: Mapping[str, Any] | None = None) -> Enrolled:
+    def enroll(
+        self, identity: str, items: Any, metadata: Mapping[str, Any] | None = None, *, keep: bool = False
+    ) -> Enrolled:
         """Make items of an identity known; it may be known already.
 
         Args:
             identity: the name to find it by.
             items: one item or several; what `Siamese.embed` takes.
             metadata: kept with each item, returned by `search`; plain JSON values.
+            keep: keep the items themselves too, as texts and vectors always are, so that `migrate` does not need the
+                files again.
 
         Raises:
             UnreadableItem, TooManyBad: not one of the items can be read. Otherwise bad ones are reported.
@@ -86,13 +93,13 @@ class Gallery:
             raise _unreadable(found.bad)
         with self._lock:
             before = {row.content for row in self._rows().of(identity)}
-            came = list(_rows_of([identity] * len(found), given, found, metadata))
+            came = list(_rows_of([identity] * len(found), given, found, metadata, keep=keep))
             first = {row.content: row for row in reversed(came)}
             fresh = [row for row in came if row.content not in before and first[row.content] is row]
             self.store.put(fresh)
         return Enrolled(identity, len(fresh), len(found) - len(fresh), found.bad)
 
-    def enroll_all(self, data: Collection, progress: Progress | None = None) -> EnrolledAll:
+    def enroll_all(self, data: Collection, *, keep: bool = False, progress: Progress | None = None) -> EnrolledAll:
         """Enrol every item that has an identity, some hundred at a time; what is enrolled already is left out.
 
         Interrupted, it goes on where it was: an item is taken for enrolled where one of that identity is called the
@@ -100,6 +107,7 @@ class Gallery:
 
         Args:
             data: items with identities, as `gemel.read` gives them.
+            keep: as in `enroll`.
             progress: called with (items done, items in all).
 
         Raises:
@@ -121,7 +129,8 @@ class Gallery:
             found = self.twin.embed(some)
             bad += [replace(one, row=int(part[one.row])) for one in found.bad]
             with self._lock:
-                self.store.put(list(_rows_of([str(names[i]) for i in part[found.index]], some, found, None)))
+                whose = [str(names[i]) for i in part[found.index]]
+                self.store.put(list(_rows_of(whose, some, found, None, keep=keep)))
             added += len(found)
             if progress is not None:
                 progress(start + len(part), len(todo))
@@ -261,6 +270,28 @@ class Gallery:
         with self._lock:
             return list(self._rows().rows.values()) if identity is None else self._known(identity)
 
+    def export(self, file: str | Path) -> int:
+        """Write everything that is enrolled to one Parquet file, a row an item; returns how many.
+
+        Raises:
+            MissingExtra: pyarrow is not installed.
+        """
+        rows = self.items()
+        write_rows(file, rows, self.store)
+        return len(rows)
+
+    def import_(self, file: str | Path) -> int:
+        """Enrol what `export` wrote, from a gallery of the same model; an item that is there already is replaced.
+
+        Raises:
+            DataError: the file is something else.
+            GalleryError: its embeddings are of another model.
+        """
+        rows = read_rows(file, self.store.meta())
+        with self._lock:
+            self.store.put(rows)
+        return len(rows)
+
     def close(self) -> None:
         """Let go of the file; the gallery is not used again."""
         self.store.close()
@@ -292,7 +323,11 @@ class Gallery:
 
     def _rows(self) -> Matrix:
         """The rows as they are now; call with the lock."""
-        self._matrix.apply(self.store.changes(self._matrix.seq))
+        meta = self.store.meta()
+        if meta.embedding_id != self._embedding_id:
+            raise GalleryError("This gallery has moved to another model meanwhile. Open it anew.")
+        if meta.seq > self._matrix.seq:
+            self._matrix.apply(self.store.changes(self._matrix.seq))
         return self._matrix
 
     def _known(self, identity: str) -> list[Row]:
@@ -331,9 +366,10 @@ class Gallery:
 
 
 def _rows_of(
-    identities: list[str], given: Collection, found: Embeddings, metadata: Mapping[str, Any] | None
+    identities: list[str], given: Collection, found: Embeddings, metadata: Mapping[str, Any] | None, *, keep: bool
 ) -> Iterator[Row]:
     """A row for every embedding."""
+    keep = keep or given.modality.name in LIGHT
     for i, row in enumerate(found.index.tolist()):
         yield Row(
             id=uuid.uuid4().hex,
@@ -343,6 +379,7 @@ def _rows_of(
             content=int(found.content[i]),
             metadata=dict(metadata or {}),
             source=_place(given.source(row), given.modality.name),
+            original=original_of(given.source(row), given.modality) if keep else None,
         )
 
 

@@ -24,12 +24,16 @@ def opened(url: str | Path | None, twin: Siamese | None) -> Store:
         GalleryError: it cannot be opened or made.
     """
     if url is None:
-        new = _needed(twin, "in memory")
-        return MemoryStore(*_meta(new))
+        return MemoryStore(*_meta(_needed(twin, "in memory")))
     if Path(url).exists():
-        return SQLiteStore(url)
+        return store_at(url)
     new = _needed(twin, str(url))
     return SQLiteStore.create(url, Meta(*_meta(new), 0), new.pack())
+
+
+def store_at(url: str | Path) -> Store:
+    """The store that is there. Raises GalleryError where there is none."""
+    return SQLiteStore(url)
 
 
 def settled(store: Store, twin: Siamese | None, threads: int | None = None) -> Siamese:

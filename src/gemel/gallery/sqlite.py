@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from gemel.errors import GalleryError
-from gemel.gallery.store import Hits, Meta, Row, Seq, Tombstone
+from gemel.gallery.store import CHANGED_MEANWHILE, Hits, Meta, Row, Seq, Tombstone
 
 if TYPE_CHECKING:
     from jaxtyping import Float
@@ -39,13 +39,18 @@ PRAGMA user_version = {FORMAT};
 CREATE TABLE meta (embedding_id TEXT NOT NULL, dim INTEGER NOT NULL, distance TEXT NOT NULL, seq INTEGER NOT NULL);
 CREATE TABLE rows (
     seq INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, identity TEXT NOT NULL, name TEXT NOT NULL,
-    source TEXT NOT NULL, content INTEGER NOT NULL, metadata TEXT NOT NULL, vector BLOB NOT NULL, crc INTEGER NOT NULL
+    source TEXT NOT NULL, content INTEGER NOT NULL, metadata TEXT NOT NULL, vector BLOB NOT NULL, crc INTEGER NOT NULL,
+    original BLOB
 );
 CREATE TABLE gone (seq INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE);
 CREATE TABLE model (name TEXT NOT NULL, part INTEGER NOT NULL, content BLOB NOT NULL, PRIMARY KEY (name, part));
 """
 COLUMNS = "seq, id, identity, name, source, content, metadata, vector, crc"
-PLACES = ", ".join("?" * len(COLUMNS.split(",")))
+PUT = (
+    f"INSERT INTO rows ({COLUMNS}, original) VALUES ({', '.join('?' * 10)}) ON CONFLICT (id) DO UPDATE SET "
+    + ", ".join(f"{name} = excluded.{name}" for name in COLUMNS.split(", ") if name != "id")
+    + ", original = coalesce(excluded.original, original)"
+)
 
 
 class SQLiteStore:
@@ -94,34 +99,28 @@ class SQLiteStore:
         """Add or replace rows."""
         with self._writing() as seq:
             new = [replace(row, seq=seq + 1 + i) for i, row in enumerate(rows)]
-            ids = [(row.id,) for row in new]
-            self._db.executemany("DELETE FROM rows WHERE id = ?", ids)
-            self._db.executemany("DELETE FROM gone WHERE id = ?", ids)
-            self._db.executemany(f"INSERT OR REPLACE INTO rows ({COLUMNS}) VALUES ({PLACES})", map(_values, new))
+            self._db.executemany("DELETE FROM gone WHERE id = ?", [(row.id,) for row in new])
+            self._db.executemany(PUT, map(_values, new))
             return self._advanced(seq + len(new))
 
     def remove(self, ids: Sequence[str]) -> Seq:
         """Remove rows; unknown ids are passed over. Nothing of them stays in the file or its log."""
         with self._writing() as seq:
-            known = [
-                row_id
-                for row_id in dict.fromkeys(ids)
-                if self._db.execute("DELETE FROM rows WHERE id = ? RETURNING id", (row_id,)).fetchall()
-            ]
-            stones = [(seq + 1 + i, row_id) for i, row_id in enumerate(known)]
-            self._db.executemany("INSERT OR REPLACE INTO gone VALUES (?, ?)", stones)
-            after = self._advanced(seq + len(known))
-        with self._spoken():
-            self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+            gone = [row_id for row_id in dict.fromkeys(ids) if self._has(row_id)]
+            for i, row_id in enumerate(gone):
+                self._bury(row_id, seq + 1 + i)
+            after = self._advanced(seq + len(gone))
+        self._flushed()
         return after
 
-    def changes(self, since: Seq) -> Iterator[Row | Tombstone]:
-        """The last change of every row that changed after `since`, in order."""
+    def changes(self, since: Seq, until: Seq = (1 << 63) - 1) -> Iterator[Row | Tombstone]:
+        """The last change of every row that changed after `since`, and not after `until`, in order."""
         with self._spoken():
             self._db.execute("BEGIN")
+            within = "WHERE seq > ? AND seq <= ? ORDER BY seq", (since, until)
             try:
-                rows = self._db.execute(f"SELECT {COLUMNS} FROM rows WHERE seq > ? ORDER BY seq", (since,)).fetchall()
-                gone = self._db.execute("SELECT seq, id FROM gone WHERE seq > ? ORDER BY seq", (since,)).fetchall()
+                rows = self._db.execute(f"SELECT {COLUMNS} FROM rows {within[0]}", within[1]).fetchall()
+                gone = self._db.execute(f"SELECT seq, id FROM gone {within[0]}", within[1]).fetchall()
             finally:
                 self._db.execute("COMMIT")
         if not gone:
@@ -137,6 +136,37 @@ class SQLiteStore:
     def search(self, q: Float[np.ndarray, " d"], k: int, where: str | None = None) -> Hits | None:
         """None: SQLite knows no distances."""
         return None
+
+    def originals(self, ids: Sequence[str]) -> Mapping[str, bytes]:
+        """The originals of rows, as far as they are kept."""
+        found = {}
+        with self._spoken():
+            for row_id in ids:
+                row = self._db.execute("SELECT original FROM rows WHERE id = ?", (row_id,)).fetchone()
+                if row is not None and row[0] is not None:
+                    found[row_id] = row[0]
+        return found
+
+    def exchange(self, meta: Meta, vectors: Mapping[str, Float[np.ndarray, " d"]], model: Mapping[str, bytes]) -> None:
+        """Put other embeddings in place of all, and the model that they are of."""
+        with self._writing() as seq:
+            if seq != meta.seq:
+                raise GalleryError(CHANGED_MEANWHILE)
+            known = self._db.execute("SELECT id, identity FROM rows ORDER BY seq").fetchall()
+            for row_id, identity in known:
+                seq += 1
+                if row_id not in vectors:
+                    self._bury(row_id, seq)
+                    continue
+                vector = np.ascontiguousarray(vectors[row_id], np.float32).tobytes()
+                values = seq, vector, _crc(identity, vector), row_id
+                self._db.execute("UPDATE rows SET seq = ?, vector = ?, crc = ? WHERE id = ?", values)
+            self._db.execute(
+                "UPDATE meta SET embedding_id = ?, dim = ?, distance = ?", (meta.embedding_id, meta.dim, meta.distance)
+            )
+            _keep(self._db, model)
+            self._advanced(seq)
+        self._flushed()
 
     def model(self, *names: str) -> Mapping[str, bytes]:
         """The files of the model that is kept here."""
@@ -191,6 +221,18 @@ class SQLiteStore:
                     self._db.execute("ROLLBACK")
                 raise
 
+    def _has(self, row_id: str) -> bool:
+        return self._db.execute("SELECT 1 FROM rows WHERE id = ?", (row_id,)).fetchone() is not None
+
+    def _bury(self, row_id: str, seq: Seq) -> None:
+        self._db.execute("DELETE FROM rows WHERE id = ?", (row_id,))
+        self._db.execute("INSERT OR REPLACE INTO gone VALUES (?, ?)", (seq, row_id))
+
+    def _flushed(self) -> None:
+        """Move the log into the file, and empty it: it may hold what was removed."""
+        with self._spoken():
+            self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+
     def _advanced(self, seq: Seq) -> Seq:
         self._db.execute("UPDATE meta SET seq = ?", (seq,))
         return seq
@@ -237,7 +279,7 @@ def _values(row: Row) -> tuple[Any, ...]:
     vector = np.ascontiguousarray(row.vector, np.float32).tobytes()
     metadata = json.dumps(dict(row.metadata), ensure_ascii=False)
     crc = _crc(row.identity, vector)
-    return row.seq, row.id, row.identity, row.name, row.source, row.content, metadata, vector, crc
+    return row.seq, row.id, row.identity, row.name, row.source, row.content, metadata, vector, crc, row.original
 
 
 def _crc(identity: str, vector: bytes) -> int:

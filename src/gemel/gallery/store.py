@@ -11,6 +11,10 @@ import numpy as np
 if TYPE_CHECKING:
     from jaxtyping import Float
 
+CHANGED_MEANWHILE = (
+    "Somebody enrolled or forgot meanwhile. Nothing was changed; do it again, and it goes on where it was."
+)
+
 Seq = int
 """Number of the last change: 0 in an empty store, rising by one with every row put or removed."""
 
@@ -28,6 +32,7 @@ class Row:
         metadata: whatever the caller wants to find again; plain JSON values.
         seq: number of the change that put it; set by the store.
         source: where the item lay when it was enrolled, an absolute path; empty where it was no file.
+        original: the item itself, to be kept; None in rows that a store tells of, which `originals` gives it for.
     """
 
     id: str
@@ -38,6 +43,7 @@ class Row:
     metadata: Mapping[str, Any] = field(default_factory=dict)
     seq: Seq = 0
     source: str = ""
+    original: bytes | None = None
 
 
 @dataclass(frozen=True)
@@ -88,7 +94,10 @@ class Store(Protocol):
     """Keeps rows. Every change is whole or not at all, and stays once the call has returned."""
 
     def put(self, rows: Sequence[Row]) -> Seq:
-        """Add rows; one with a known id replaces the older one. Returns the number of the last change."""
+        """Add rows; one with a known id replaces the older one, whose original stays unless another one comes.
+
+        Returns the number of the last change.
+        """
         ...
 
     def remove(self, ids: Sequence[str]) -> Seq:
@@ -105,6 +114,18 @@ class Store(Protocol):
 
     def search(self, q: Float[np.ndarray, " d"], k: int, where: str | None = None) -> Hits | None:
         """The `k` nearest rows, of one identity with `where`; None: the caller searches what `changes` told."""
+        ...
+
+    def originals(self, ids: Sequence[str]) -> Mapping[str, bytes]:
+        """The originals of rows, by id, as far as they are kept."""
+        ...
+
+    def exchange(self, meta: Meta, vectors: Mapping[str, Float[np.ndarray, " d"]], model: Mapping[str, bytes]) -> None:
+        """Put other embeddings in place of all, and the model that they are of; rows without one are removed.
+
+        Raises:
+            GalleryError: there were changes after `meta.seq`.
+        """
         ...
 
     def model(self, *names: str) -> Mapping[str, bytes]:

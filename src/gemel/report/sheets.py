@@ -42,12 +42,12 @@ def _card(pair: Pair, album: Album, probability: Probability | None, threshold: 
         says += f" · {percent(probability(pair.distance))} likely the same"
     if threshold is not None:
         says += " · called the same" if pair.distance <= threshold else " · called different"
-    both = tag("div", _item(pair.a, album), _item(pair.b, album), class_="both")
+    both = tag("div", item_card(pair.a, album), item_card(pair.b, album), class_="both")
     return tag("li", both, tag("p", says, class_="says"))
 
 
 def _row(row: Row, album: Album) -> Markup:
-    query = tag("li", _item(row.query, album), tag("p", "query", class_="says"), class_="query")
+    query = tag("li", item_card(row.query, album), tag("p", "query", class_="says"), class_="query")
     found = [
         _neighbour(i, distance, right, album)
         for i, distance, right in zip(row.neighbours, row.distance, row.right, strict=True)
@@ -58,10 +58,11 @@ def _row(row: Row, album: Album) -> Markup:
 def _neighbour(i: int, distance: float, right: bool, album: Album) -> Markup:
     mark = tag("span", "✓ same" if right else "✗ different", class_="mark")
     says = tag("p", mark, f" {distance:.3g}", class_="says")
-    return tag("li", _item(i, album), says, class_="right" if right else "wrong")
+    return tag("li", item_card(i, album), says, class_="right" if right else "wrong")
 
 
-def _item(i: int, album: Album) -> Markup:
+def item_card(i: int, album: Album) -> Markup:
+    """An item with its names."""
     name, whose = album.called(i), album.whose(i)
     names = [tag("b", whose)] + ([tag("small", name)] if name != whose else [])
     return tag("div", album.picture(i) or "", *names, class_="item")

@@ -1,0 +1,135 @@
+"""gemel gallery: what a gallery holds, and what is done to it as a whole."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Optional
+
+import typer
+
+from gemel.cli.options import AsJson, GalleryFile
+from gemel.cli.output import answer, note, progress
+
+gallery = typer.Typer(no_args_is_help=True, help="What a gallery holds, and what is done to it as a whole.")
+
+
+@gallery.command()
+def info(
+    file: GalleryFile,
+    names: Annotated[bool, typer.Option("--names", help="List everyone who is enrolled.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Say who is enrolled, and with which model.
+
+    gemel gallery info people.db --names
+    """
+    from gemel.gallery import Gallery
+
+    with Gallery(file) as people:
+        identities = people.identities()
+        size = len(people.items())
+        about = people.twin.describe()
+        described = people.twin.json()
+    words = [f"{len(identities):,} identities, {size:,} items.", *(identities if names else ()), about]
+    values = {"identities": len(identities), "items": size, "model": described}
+    answer("\n".join(words), values | ({"names": list(identities)} if names else {}), as_json=as_json)
+
+
+@gallery.command()
+def rename(
+    file: GalleryFile,
+    name: Annotated[str, typer.Argument(help="Whom to rename.", metavar="NAME")],
+    to: Annotated[str, typer.Argument(help="The new name.", metavar="NEW")],
+    as_json: AsJson = False,
+) -> None:
+    """Call someone by another name.
+
+    gemel gallery rename people.db ada "ada lovelace"
+    """
+    from gemel.gallery import Gallery
+
+    with Gallery(file) as people:
+        people.rename(name, to)
+    answer(f"{name} is called {to} now", {"identity": to, "before": name}, as_json=as_json)
+
+
+@gallery.command()
+def export(
+    file: GalleryFile,
+    out: Annotated[Path, typer.Argument(help="A .parquet file to write.", metavar="OUT")],
+    as_json: AsJson = False,
+) -> None:
+    """Write everything that is enrolled to one Parquet file, a row an item.
+
+    gemel gallery export people.db people.parquet
+    """
+    from gemel.cli.targets import refuse_file
+    from gemel.gallery import Gallery
+
+    refuse_file(out)
+    with Gallery(file) as people:
+        count = people.export(out)
+    answer(f"{count:,} items: {out}", {"items": count, "file": str(out)}, as_json=as_json)
+
+
+@gallery.command("import")
+def import_(
+    file: GalleryFile,
+    table: Annotated[Path, typer.Argument(help="What `gemel gallery export` wrote.", metavar="TABLE")],
+    model: Annotated[Optional[str], typer.Option(help="The model folder, where the gallery is new.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Enrol what was exported from a gallery of the same model; what is there already is replaced.
+
+    gemel gallery import other.db people.parquet --model faces.gemel
+    """
+    from gemel.gallery import Gallery
+    from gemel.siamese import Siamese
+
+    with Gallery(file, None if model is None else Siamese.load(model)) as people:
+        count = people.import_(table)
+        known = len(people)
+    answer(f"{count:,} items imported; {known:,} identities known", {"items": count}, as_json=as_json)
+
+
+@gallery.command()
+def migrate(
+    file: GalleryFile,
+    model: Annotated[str, typer.Option(help="The model folder to move to.", metavar="MODEL")],
+    drop: Annotated[
+        bool, typer.Option("--drop", help="Leave out items that are not found or cannot be read any more.")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Embed everything anew with another model, from the files that were enrolled; all of it or nothing.
+
+    gemel gallery migrate people.db --model better.gemel
+    """
+    from gemel.gallery.moving import migrate as moved
+    from gemel.siamese import Siamese
+
+    with progress("embedding anew") as bar:
+        done = moved(file, Siamese.load(model), drop=drop, progress=bar)
+    for bad in done.dropped:
+        note(f"left out: {bad.name}: {bad.reason}")
+    values = {"items": done.items, "dropped": len(done.dropped)}
+    answer(f"{done.items:,} items embedded by the new model", values, as_json=as_json)
+
+
+@gallery.command()
+def rebuild(
+    file: GalleryFile,
+    out: Annotated[Path, typer.Argument(help="A new file for what can still be read.", metavar="OUT")],
+    as_json: AsJson = False,
+) -> None:
+    """Rescue what can be read of a damaged gallery into a new file; the damaged one stays as it is.
+
+    gemel gallery rebuild people.db rescued.db
+    """
+    from gemel.gallery.rescue import rescue
+
+    saved, lost = rescue(file, out)
+    for name in lost:
+        note(f"lost: {name}")
+    values = {"rescued": saved, "lost": lost}
+    answer(f"{saved:,} items rescued, {len(lost):,} known to be lost: {out}", values, as_json=as_json)
