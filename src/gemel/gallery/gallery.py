@@ -52,8 +52,8 @@ class Gallery:
         threads: threads of the encoder that is kept; None: as many as ONNX Runtime likes.
 
     Raises:
-        DataError: a new gallery, and no twin.
-        GalleryError: it holds embeddings of another encoder, is damaged, or cannot be opened.
+        DataError: a gallery in memory, and no twin.
+        GalleryError: there is none and no twin to begin with, or it holds embeddings of another encoder, is damaged, or cannot be opened.
     """
 
     def __init__(

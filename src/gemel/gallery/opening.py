@@ -20,15 +20,23 @@ def opened(url: str | Path | None, twin: Siamese | None) -> Store:
         twin: what embeds and compares; None: the one that is kept there.
 
     Raises:
-        DataError: a new gallery needs a twin.
-        GalleryError: it cannot be opened or made.
+        DataError: a gallery in memory needs a twin.
+        GalleryError: it cannot be opened or made, or there is none and no twin to begin with.
     """
     if url is None:
-        return MemoryStore(*_meta(_needed(twin, "in memory")))
+        if twin is None:
+            raise DataError(
+                "A gallery in memory needs a twin to compare with: Gallery(twin=Siamese.load('MODEL.gemel'))."
+            )
+        return MemoryStore(*_meta(twin))
     if Path(url).exists():
         return store_at(url)
-    new = _needed(twin, str(url))
-    return SQLiteStore.create(url, Meta(*_meta(new), 0), new.pack())
+    if twin is None:
+        raise GalleryError(
+            f"There is no gallery {url}. To begin one, name the model: gemel enroll {url} NAME FILE --model MODEL.gemel, "
+            "or Gallery(url, twin)."
+        )
+    return SQLiteStore.create(url, Meta(*_meta(twin), 0), twin.pack())
 
 
 def store_at(url: str | Path) -> Store:
@@ -48,7 +56,10 @@ def settled(store: Store, twin: Siamese | None, threads: int | None = None) -> S
     if twin is None:
         kept = store.model()
         if not kept:
-            raise GalleryError("This store keeps no model; open it with the twin that embedded its rows.")
+            raise GalleryError(
+                "This gallery keeps no model. Open it once with the one that embedded its items: Gallery(url, twin), or "
+                "gemel enroll with --model."
+            )
         return Siamese.unpack(kept, "the gallery", threads=threads)
     if (meta.embedding_id, meta.distance) != (twin.embedding_id, twin.method.distance):
         raise GalleryError(
@@ -56,18 +67,9 @@ def settled(store: Store, twin: Siamese | None, threads: int | None = None) -> S
             "compared with this twin's. Open it without naming a model, as it keeps its own; or move it to the new "
             "one: gemel gallery migrate."
         )
-    kept = store.model(MANIFEST)
-    if kept and kept[MANIFEST] != (files := twin.pack())[MANIFEST]:
+    files = twin.pack()
+    if store.model(MANIFEST).get(MANIFEST) != files[MANIFEST]:
         store.keep_model(files)
-    return twin
-
-
-def _needed(twin: Siamese | None, where: str) -> Siamese:
-    if twin is None:
-        raise DataError(
-            f"A new gallery ({where}) needs a twin to compare with: Gallery(url, Siamese.load('MODEL.gemel')), or "
-            "--model MODEL.gemel."
-        )
     return twin
 
 

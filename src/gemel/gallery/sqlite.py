@@ -66,6 +66,8 @@ class SQLiteStore:
     def __init__(self, path: str | Path) -> None:
         self.path = Path(path)
         self._lock = threading.RLock()
+        if self.path.is_dir():
+            raise GalleryError(f"{path} is a folder; a gallery is a file, such as people.db.")
         if not self.path.is_file():
             raise GalleryError(f"There is no gallery {path}; name a model to begin one: --model MODEL.gemel.")
         with _explained(self.path):

@@ -48,7 +48,7 @@ def hits_page(item: Any, hits: Sequence[Found], modality: Modality) -> str:
     album = Album(items, pictures=True)
     cards = [tag("li", item_card(0, album), tag("p", "query", class_="says"), class_="query")]
     for i, hit in enumerate(hits):
-        cards.append(tag("li", item_card(i + 1, album), tag("p", f"distance {hit.distance:.4g}", class_="says")))
+        cards.append(tag("li", item_card(i + 1, album), tag("p", f"distance {hit.distance:.3g}", class_="says")))
     found = Section("found", f"The {len(hits)} nearest" if hits else "Nothing found", tag("ol", *cards, class_="row"))
     words = "This page shows items of the gallery; pass it on only where they may be seen."
     return page("Search", joined(tag("p", asked)), [found], paragraphs([words]))
