@@ -53,7 +53,8 @@ class Gallery:
 
     Raises:
         DataError: a gallery in memory, and no twin.
-        GalleryError: there is none and no twin to begin with, or it holds embeddings of another encoder, is damaged, or cannot be opened.
+        GalleryError: there is none and no twin to begin with, it holds embeddings of another encoder, is damaged, or
+            cannot be opened.
     """
 
     def __init__(

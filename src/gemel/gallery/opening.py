@@ -25,16 +25,14 @@ def opened(url: str | Path | None, twin: Siamese | None) -> Store:
     """
     if url is None:
         if twin is None:
-            raise DataError(
-                "A gallery in memory needs a twin to compare with: Gallery(twin=Siamese.load('MODEL.gemel'))."
-            )
+            raise DataError("A gallery in memory needs a twin: Gallery(twin=Siamese.load('MODEL.gemel')).")
         return MemoryStore(*_meta(twin))
     if Path(url).exists():
         return store_at(url)
     if twin is None:
         raise GalleryError(
-            f"There is no gallery {url}. To begin one, name the model: gemel enroll {url} NAME FILE --model MODEL.gemel, "
-            "or Gallery(url, twin)."
+            f"There is no gallery {url}. To begin one, name the model: gemel enroll {url} NAME FILE --model "
+            "MODEL.gemel, or Gallery(url, twin)."
         )
     return SQLiteStore.create(url, Meta(*_meta(twin), 0), twin.pack())
 
@@ -57,8 +55,8 @@ def settled(store: Store, twin: Siamese | None, threads: int | None = None) -> S
         kept = store.model()
         if not kept:
             raise GalleryError(
-                "This gallery keeps no model. Open it once with the one that embedded its items: Gallery(url, twin), or "
-                "gemel enroll with --model."
+                "This gallery keeps no model. Open it once with the one that embedded its items: Gallery(url, twin), "
+                "or gemel enroll with --model."
             )
         return Siamese.unpack(kept, "the gallery", threads=threads)
     if (meta.embedding_id, meta.distance) != (twin.embedding_id, twin.method.distance):

@@ -1,13 +1,14 @@
-"""What a search found, as one HTML page: pictures where there are any, names always. Knows no gallery."""
+"""What a search found, as one HTML page: pictures where there are any, names always."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 
+from gemel.gallery.answers import Hit
 from gemel.items.collection import Collection, Labels
 from gemel.items.modality import Modality
 from gemel.items.text import TextModality
@@ -17,20 +18,7 @@ from gemel.report.page import Section, page, paragraphs
 from gemel.report.sheets import item_card
 
 
-class Found(Protocol):
-    """One item that was found."""
-
-    @property
-    def identity(self) -> str: ...
-    @property
-    def name(self) -> str: ...
-    @property
-    def distance(self) -> float: ...
-    @property
-    def source(self) -> str: ...
-
-
-def hits_page(item: Any, hits: Sequence[Found], modality: Modality) -> str:
+def hits_page(item: Any, hits: Sequence[Hit], modality: Modality) -> str:
     """The page.
 
     Args:
