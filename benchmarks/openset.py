@@ -106,9 +106,9 @@ def by_vectors(vectors: Float[np.ndarray, "n d"], data: Collection, of: Parts) -
 
 
 def main() -> None:
-    _, choices = choices_of(sys.argv[1:])
+    choices = choices_of(sys.argv[1:])
     data = gemel.read(unpacked("lfw") / "all")
-    codes, of = data.identity.codes, None
+    codes = data.identity.codes
     of = parts(codes)
     pixels = np.stack([data.load(i) for i in range(len(data))]).reshape(len(data), -1).astype(np.float32) / 255
     mean = pixels[of.train].mean(axis=0)

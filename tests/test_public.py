@@ -16,9 +16,9 @@ from gemel.siamese.fitting import fit_decision
 
 NAMES = """
 __version__ Collection Cosine DataError Decision Duplicates Embeddings Enrolled EnrolledAll Euclidean Evaluation Gallery
-GemelError Grading Hit ImageModality Labels Manhattan Match Method MissingExtra ModelError NotCalibrated NotEnoughData
-OperatingPoint Overlap Pairs Recipe RecipeError SeriesModality Siamese TextModality TooManyBad TrainingFailed Triplets
-UnreadableItem VectorModality Verdict duplicates evaluate grade read split train
+GalleryError GemelError Grading Hit ImageModality Labels Manhattan Match Method MissingExtra ModelError NotCalibrated
+NotEnoughData OperatingPoint Overlap Pairs Recipe RecipeError SeriesModality Siamese TextModality TooManyBad TrainingFailed
+Triplets Twice UnreadableItem VectorModality Verdict duplicates evaluate grade read split train
 """.split()
 
 HEAVY = (

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from gemel.gallery.answers import EnrolledAll as EnrolledAll
     from gemel.gallery.answers import Hit as Hit
     from gemel.gallery.answers import Match as Match
+    from gemel.gallery.answers import Twice as Twice
     from gemel.gallery.gallery import Gallery as Gallery
     from gemel.items.collection import Collection as Collection
     from gemel.items.collection import Labels as Labels
@@ -63,7 +64,7 @@ _HOMES = {
     "distances": "Cosine Euclidean Manhattan",
     "errors": "DataError GalleryError GemelError MissingExtra ModelError NotCalibrated NotEnoughData Overlap "
     "RecipeError TooManyBad TrainingFailed UnreadableItem",
-    "gallery.answers": "Enrolled EnrolledAll Hit Match",
+    "gallery.answers": "Enrolled EnrolledAll Hit Match Twice",
     "gallery.gallery": "Gallery",
     "items.collection": "Collection Labels Pairs Triplets",
     "items.image": "ImageModality",

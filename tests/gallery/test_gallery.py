@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -134,6 +135,38 @@ def test_search_gives_items_with_what_was_kept(people: Gallery, centers: np.ndar
     assert hits[0].metadata == {"number": 7}
     assert [hit.distance for hit in hits] == sorted(hit.distance for hit in hits)
     assert len(people.search(centers[0].astype(np.float32), k=1000)) == 3 * PEOPLE
+
+
+def test_who_is_enrolled_under_two_names_is_found(twin: Siamese, centers: np.ndarray) -> None:
+    people, rng = Gallery(twin=twin), np.random.default_rng(8)
+    assert people.duplicates() == []
+    for i in range(6):
+        people.enroll(f"p{i}", vectors(centers[i], 3, rng))
+    double = vectors(centers[2], 2, rng)
+    people.enroll("alias", double)
+    (found,) = people.duplicates(prior=0.01)
+    assert (found.identity, found.other) == ("p2", "alias")
+    near = min(twin.distance(row.vector, item) for row in people.items("p2") for item in double)
+    assert found.distance == pytest.approx(near, abs=1e-6)
+    assert found.probability > 0.5
+
+
+def test_the_false_positive_rate_can_be_chosen(people: Gallery, twin: Siamese, centers: np.ndarray) -> None:
+    assert twin.decision is not None
+    assert twin.decision.open_set is not None
+    item = people.items("p03")[0].vector
+    match = people.identify(item, fpir=0.1)
+    assert match is not None
+    assert (match.identity, match.point) == ("p03", "fpir=0.1")
+    assert match.threshold == twin.decision.open_set.threshold(0.1, 3 * PEOPLE)
+    strangers = [people.identify(one, fpir=0.1) for one in vectors(centers[-1], 20, np.random.default_rng(9))]
+    assert sum(one is not None for one in strangers) <= 6
+    with pytest.raises(NotCalibrated, match="strangers in the calibration cannot show"):
+        people.identify(item, fpir=0.001)
+    few = Gallery(twin=Siamese.from_vectors(DIM).but(decisions=(replace(twin.decision, open_set=None),)))
+    few.enroll("ada", item)
+    with pytest.raises(NotCalibrated, match="at least 30 identities"):
+        few.identify(item, fpir=0.1)
 
 
 def test_forget_forgets(people: Gallery, centers: np.ndarray) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Optional
 
@@ -33,6 +34,30 @@ def info(
     words = [f"{len(identities):,} identities, {size:,} items.", *(identities if names else ()), about]
     values = {"identities": len(identities), "items": size, "model": described}
     answer("\n".join(words), values | ({"names": list(identities)} if names else {}), as_json=as_json)
+
+
+@gallery.command()
+def duplicates(
+    file: GalleryFile,
+    fmr: Annotated[Optional[float], typer.Option(help="Highest false match rate, such as 0.0001.")] = None,
+    prior: Annotated[Optional[float], typer.Option(help="Share of pairs of two identities that are one.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """List every two identities that may be one, the nearest first.
+
+    gemel gallery duplicates people.db --prior 0.0001
+    """
+    from gemel.gallery import Gallery
+
+    with Gallery(file) as people:
+        found = people.duplicates(fmr=fmr, prior=prior)
+    lines = [
+        f"probability {each.probability:.3f}, distance {each.distance:.4f}  {each.identity} ({each.name})  =  "
+        f"{each.other} ({each.other_name})"
+        for each in found
+    ]
+    words = lines or ["No two identities are called the same."]
+    answer("\n".join(words), {"duplicates": [asdict(each) for each in found]}, as_json=as_json)
 
 
 @gallery.command()

@@ -10,7 +10,7 @@ matrix.py    the rows side by side, for exact search
 
 from __future__ import annotations
 
-from gemel.gallery.answers import Enrolled, EnrolledAll, Hit, Match
+from gemel.gallery.answers import Enrolled, EnrolledAll, Hit, Match, Twice
 from gemel.gallery.gallery import Gallery
 from gemel.gallery.memory import MemoryStore
 from gemel.gallery.sqlite import SQLiteStore
@@ -29,4 +29,5 @@ __all__ = [
     "SQLiteStore",
     "Store",
     "Tombstone",
+    "Twice",
 ]

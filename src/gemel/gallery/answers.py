@@ -65,6 +65,25 @@ class Match:
 
 
 @dataclass(frozen=True)
+class Twice:
+    """Two identities that may be one, by the nearest two of their items.
+
+    Attributes:
+        identity, other: the two, the earlier enrolled first.
+        name, other_name: what the two items were called when they were enrolled.
+        distance: how far apart these are.
+        probability: that they are the same, 0 to 1.
+    """
+
+    identity: str
+    other: str
+    name: str
+    other_name: str
+    distance: float
+    probability: float
+
+
+@dataclass(frozen=True)
 class Hit:
     """One enrolled item near another.
 

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 
 from gemel.errors import DataError, GalleryError, GemelError, NotCalibrated, TooManyBad, UnreadableItem
-from gemel.gallery.answers import Enrolled, EnrolledAll, Hit, Match
+from gemel.gallery.answers import Enrolled, EnrolledAll, Hit, Match, Twice
 from gemel.gallery.matrix import Matrix
 from gemel.gallery.opening import opened, settled
 from gemel.gallery.originals import LIGHT, original_of
@@ -27,6 +27,7 @@ from gemel.items.collection import Collection
 from gemel.items.decoded import Bad, listed
 from gemel.measure.references import scored
 from gemel.siamese.decision import Decision
+from gemel.siamese.duplication import close_by
 from gemel.siamese.embedding import Embeddings, Progress, collected, is_one
 from gemel.siamese.operating import Method
 from gemel.siamese.twin import Siamese
@@ -230,6 +231,34 @@ class Gallery:
             found = self._nearest(probe, k if where is None else len(self._rows()))
         fitting = [(row, far) for row, far in found if where is None or _fits(row.metadata, where)]
         return [Hit(row.identity, row.name, far, row.metadata, row.source) for row, far in fitting[:k]]
+
+    def duplicates(self, *, fmr: float | None = None, prior: float | None = None) -> list[Twice]:
+        """Every two identities that may be one: of which two items are called the same; the nearest first.
+
+        Looks at all pairs of items, so that chance alone finds some in a large gallery; state a low prior there, or a
+        low false match rate.
+
+        Args:
+            fmr, prior: as in `Siamese.verify`.
+
+        Raises:
+            NotCalibrated: the twin has no decision for its method, or no threshold at that rate.
+            DataError: more than ten million pairs would be found.
+        """
+        decision = self._decision()
+        decision = decision if prior is None else decision.at(prior)
+        rows = self.items()
+        place = {row.identity: i for i, row in reversed(list(enumerate(rows)))}
+        vectors = np.stack([row.vector for row in rows]) if rows else np.empty((0, self.twin.method.dim), np.float32)
+        close = close_by(self.twin, vectors, decision.asked(fmr).threshold)
+        nearest: dict[tuple[str, str], Twice] = {}
+        for a, b, far in zip(close.a.tolist(), close.b.tolist(), close.distance.tolist(), strict=True):
+            one, two = sorted((rows[a], rows[b]), key=lambda row: place[row.identity])
+            if one.identity != two.identity and (one.identity, two.identity) not in nearest:
+                chance = float(decision.probability(far))
+                both = Twice(one.identity, two.identity, one.name, two.name, far, chance)
+                nearest[one.identity, two.identity] = both
+        return list(nearest.values())
 
     def forget(self, identity: str, item: Any = None) -> int:
         """Remove an identity with all its items, or only one of them; returns how many items are gone.

@@ -141,7 +141,7 @@ def duplicates(
     found = twin.embed(data, progress=progress) if found is None else found
     found = found.require(allow_bad, data.origin)
     _, first, place = np.unique(found.content, return_index=True, return_inverse=True)
-    close = _close(found.vectors[first], point.threshold, twin, progress)
+    close = close_by(twin, found.vectors[first], point.threshold, progress)
     copies = np.flatnonzero(first[place.reshape(-1)] != np.arange(len(found)))
     low, high = _ordered(first[close.a], first[close.b])
     a = np.concatenate([first[place.reshape(-1)][copies], low])
@@ -218,7 +218,10 @@ def known_already(
     return [Near(*pair) for pair in zip(names, verdicts, strict=True)]
 
 
-def _close(vectors: Float[np.ndarray, "n d"], limit: float, twin: Siamese, progress: Progress | None) -> ClosePairs:
+def close_by(
+    twin: Siamese, vectors: Float[np.ndarray, "n d"], limit: float, progress: Progress | None = None
+) -> ClosePairs:
+    """Every pair of a twin's embeddings that are at most `limit` apart; with a pair head, those that it was shown."""
     if twin.head is not None:
         return close_in_stages(vectors, limit, twin.head.first, twin.head)
     return close_pairs(vectors, limit, twin.metric, progress=progress)
