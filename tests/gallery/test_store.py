@@ -131,4 +131,4 @@ def test_forgotten_vectors_do_not_linger_in_memory() -> None:
     secret = np.full(DIM, 12345.0, np.float32)
     store.put([*rows(2), Row("x", "ada", secret)])
     store.remove(["x"])
-    assert not (store._matrix._vectors == 12345).any()
+    assert not (store._matrix.vectors == 12345).any()

@@ -116,3 +116,12 @@ def test_removed_rows_are_overwritten(name: str) -> None:
     assert not (found._vectors == 12345).any()
     found.compact()
     assert (found._vectors[len(found) :] == 0).all()
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_many_queries_are_searched_side_by_side(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("threadpoolctl")
+    monkeypatch.setattr(flat, "workers", lambda: 3)
+    rng = np.random.default_rng(5)
+    query, base = (rng.normal(size=(n, 8)).astype(np.float32) for n in (200, 500))
+    same(Flat(base, distances.distance(name)), query, base, 4)

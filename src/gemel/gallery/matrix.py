@@ -9,10 +9,16 @@ import numpy as np
 
 from gemel.distances import Distance
 from gemel.gallery.store import Hits, Row, Seq, Tombstone
-from gemel.neighbors.exact import nearest
+from gemel.neighbors.exact import Neighbors, nearest
+from gemel.neighbors.flat import Flat
+from gemel.neighbors.staged import second_look
+from gemel.siamese.pairhead import proposing
 
 if TYPE_CHECKING:
-    from jaxtyping import Float
+    from jaxtyping import Float, Int
+
+CHUNK = 1 << 16
+"""So many new vectors are gathered before they are laid side by side."""
 
 
 class Matrix:
@@ -20,16 +26,16 @@ class Matrix:
 
     Args:
         dim: dimensions of an embedding.
-        distance: what searches.
+        distance: what searches; a pair head looks only at what its first distance proposes.
     """
 
     def __init__(self, dim: int, distance: Distance) -> None:
         self.distance = distance
         self.rows: dict[str, Row] = {}
         self.seq: Seq = 0
+        self._flat = Flat(np.empty((0, dim), np.float32), proposing(distance))
         self._place: dict[str, int] = {}
-        self._vectors = np.empty((16, dim), np.float32)
-        self._end = 0
+        self._ids: list[str] = []
         self._members: dict[str, dict[str, None]] = {}
 
     def __len__(self) -> int:
@@ -37,13 +43,29 @@ class Matrix:
 
     def apply(self, changes: Iterable[Row | Tombstone]) -> None:
         """Follow the store; a row that is put again moves to the end."""
-        for change in changes:
-            self._forget(change.id)
-            if isinstance(change, Row):
-                self._append(change)
-            self.seq = change.seq
-        if len(self.rows) < self._end:
+        fresh: list[Float[np.ndarray, " d"]] = []
+        gone: list[int] = []
+        try:
+            for change in changes:
+                if change.id in self.rows:
+                    gone.append(self._forget(change.id))
+                if isinstance(change, Row):
+                    self._note(change)
+                    fresh.append(change.vector)
+                self.seq = change.seq
+                if len(fresh) == CHUNK:
+                    self._lay(fresh)
+        finally:  # also where the store breaks off: what is noted has its vector
+            self._lay(fresh)
+            if gone:
+                self._flat.remove(np.array(gone))
+        if len(self.rows) < self._flat.end // 2:
             self._compact()
+
+    @property
+    def vectors(self) -> Float[np.ndarray, "n d"]:
+        """What stands in memory, of removed rows nothing."""
+        return self._flat.vectors
 
     def identities(self) -> tuple[str, ...]:
         """Every identity, in the order of its first enrolment."""
@@ -55,37 +77,40 @@ class Matrix:
 
     def search(self, q: Float[np.ndarray, " d"], k: int, where: str | None = None) -> Hits:
         """The `k` nearest rows, of one identity with `where`."""
-        if where is None:
-            ids, vectors = list(self._place), self._vectors[: self._end]
+        if where is not None:
+            places = np.array([self._place[row_id] for row_id in self._members.get(where, ())], np.int64)
+            found = nearest(q[None], self._flat.vectors[places], k, self.distance)
+            return self._hits(places[found.index[0]], found)
+        if self.distance is self._flat.distance:
+            found = self._flat.search(q[None], k)
         else:
-            ids = list(self._members.get(where, ()))
-            vectors = self._vectors[[self._place[row_id] for row_id in ids]]
-        found = nearest(q[None], vectors, k, self.distance)
-        return Hits(tuple(ids[int(i)] for i in found.index[0]), found.distance[0])
+            found = second_look(q[None], self._flat, k, self.distance)
+        return self._hits(found.index[0], found)
 
-    def _append(self, row: Row) -> None:
-        if self._end == len(self._vectors):
-            self._vectors = np.concatenate([self._vectors, np.empty_like(self._vectors)])
-        self._vectors[self._end] = row.vector
-        self._place[row.id] = self._end
-        self._end += 1
+    def _hits(self, places: Int[np.ndarray, " k"], found: Neighbors) -> Hits:
+        return Hits(tuple(self._ids[place] for place in places.tolist()), found.distance[0])
+
+    def _lay(self, fresh: list[Float[np.ndarray, " d"]]) -> None:
+        if fresh:
+            self._flat.append(np.array(fresh, np.float32))
+            fresh.clear()
+
+    def _note(self, row: Row) -> None:
+        self._place[row.id] = len(self._ids)
+        self._ids.append(row.id)
         self.rows[row.id] = row
         self._members.setdefault(row.identity, {})[row.id] = None
 
-    def _forget(self, row_id: str) -> None:
-        before = self.rows.pop(row_id, None)
-        if before is None:
-            return
-        del self._place[row_id]
+    def _forget(self, row_id: str) -> int:
+        """The place that a row had."""
+        before = self.rows.pop(row_id)
         members = self._members[before.identity]
         del members[row_id]
         if not members:
             del self._members[before.identity]
+        return self._place.pop(row_id)
 
     def _compact(self) -> None:
-        """Close the gaps; what was forgotten is overwritten."""
-        kept = np.fromiter(self._place.values(), np.int64, len(self._place))
-        self._vectors[: len(kept)] = self._vectors[kept]
-        self._vectors[len(kept) : self._end] = 0
-        self._place = {row_id: place for place, row_id in enumerate(self._place)}
-        self._end = len(kept)
+        """Close the gaps."""
+        self._ids = [self._ids[place] for place in self._flat.compact().tolist()]
+        self._place = {row_id: place for place, row_id in enumerate(self._ids)}

@@ -123,11 +123,7 @@ class Candidates:
         if not self._open:
             return
         found = _Proposed.joined(self._open)
-        order = np.lexsort((-found.low, found.row))
-        _, first, many = _places(found.row[order], len(self._query), self._k)
-        kth = np.full(len(self._query), -np.inf)
-        kth[many] = found.low[order[first[many] + self._k - 1]]
-        self._sure = np.fmax(self._sure, kth)
+        self._sure = np.fmax(self._sure, _kth(found, len(self._query), self._k))
         found = found.where(~(found.high < self._sure[found.row]))
         self._open, self._count = [found], len(found)
         self._enough = max(self._enough, 2 * len(found))
@@ -150,6 +146,23 @@ class Candidates:
         near = place < self._k
         self._row, self._col, self._far = row[near], col[near], far[near]
         self._open, self._count, self._enough = [], 0, FEW * self._k * len(self._query) + 1024
+
+
+def _kth(found: _Proposed, queries: int, k: int) -> Float[np.ndarray, " q"]:
+    """The k-th highest of what the scores of each query are at least; -inf where there are fewer."""
+    by_query = np.argsort(found.row.astype(np.uint16 if queries < 1 << 16 else np.int64), kind="stable")  # radix sort
+    low = found.low[by_query]
+    place, first, many = _places(found.row[by_query], queries, k)
+    most = int(np.diff(first, append=len(low)).max())
+    kth = np.full(queries, -np.inf)
+    if most * queries > 4 * len(low) + MOST:  # too uneven for a table
+        order = np.lexsort((-low, found.row[by_query]))
+        kth[many] = low[order[first[many] + k - 1]]
+    elif most >= k:
+        table = np.full((queries, most), -np.inf)
+        table[found.row[by_query], place] = low
+        kth = np.partition(table, -k, axis=1)[:, -k]
+    return kth
 
 
 def _places(

@@ -14,14 +14,17 @@ from gemel.neighbors import cityblock
 from gemel.neighbors.candidates import Candidates
 from gemel.neighbors.exact import Neighbors
 from gemel.neighbors.scores import SCORES
+from gemel.neighbors.workers import side_by_side, workers
 
 if TYPE_CHECKING:
     from jaxtyping import Float, Int
 
-TILE = 1 << 20
+TILE = 1 << 21
 """Scores of one tile: so many stay in the cache until they have been looked at."""
-QUERIES, ROWS = 256, 1 << 18
+QUERIES, ROWS = 1024, 1 << 18
 """At most so many queries and rows of a tile."""
+MANY = 128
+"""From so many queries on, blocks of them are searched side by side."""
 GROUP = 16
 """So many rows are looked at together: only where the best of them is good enough, at each."""
 
@@ -102,10 +105,14 @@ class Flat:
         far = np.empty((len(query), k), np.result_type(query, self._vectors))
         if k and self.distance.name == "manhattan" and far.dtype == np.float32 and cityblock.faiss() is not None:
             return cityblock.nearest(query.astype(np.float32), self.vectors, k, len(self))
-        step = max(1, min(QUERIES, TILE // (4 * GROUP * max(1, k))))
-        for start in range(0, len(query) if k else 0, step):
-            part = slice(start, start + step)
-            index[part], far[part] = self._search(query[part], k)
+        if k:
+            count = workers() if len(query) >= MANY else 1
+            step = max(1, min(QUERIES, TILE // (4 * GROUP * k), -(-len(query) // count)))
+
+            def work(part: slice) -> None:
+                index[part], far[part] = self._search(query[part], k)
+
+            side_by_side(work, [slice(start, start + step) for start in range(0, len(query), step)], count)
         return Neighbors(index, far)
 
     def _search(

@@ -82,8 +82,12 @@ class EuclideanScore(Score):
         rows: Float[np.ndarray, "n d"],
         kept: Float[np.ndarray, " n"],
     ) -> None:
-        np.matmul(asked.vectors, rows.T, out=out)
-        out -= kept
+        if _few(asked):
+            np.matmul(asked.vectors, rows.T, out=out)
+            out -= kept
+        else:
+            ones = np.ones((len(asked.vectors), 1), out.dtype)
+            np.matmul(np.hstack([asked.vectors, ones]), np.hstack([rows, -kept[:, None]]).T, out=out)
 
     def off(self, asked: Asked, kept: Float[np.ndarray, " n"]) -> Float[np.ndarray, " q"]:
         return asked.error / 2 * (asked.size + 2 * float(kept.max()))
@@ -110,8 +114,11 @@ class CosineScore(Score):
         rows: Float[np.ndarray, "n d"],
         kept: Float[np.ndarray, " n"],
     ) -> None:
-        np.matmul(asked.vectors, rows.T, out=out)
-        out *= kept
+        if _few(asked):
+            np.matmul(asked.vectors, rows.T, out=out)
+            out *= kept
+        else:
+            np.matmul(asked.vectors, (rows * kept[:, None]).T, out=out)
 
     def off(self, asked: Asked, kept: Float[np.ndarray, " n"]) -> Float[np.ndarray, " q"]:
         return asked.error * asked.size
@@ -152,6 +159,11 @@ class ManhattanScore(Score):
 
     def of(self, asked: Asked, far: Float[np.ndarray, " q"]) -> Float[np.ndarray, " q"]:
         return -far.astype(np.float64)
+
+
+def _few(asked: Asked) -> bool:
+    """Whether it is less work to go over the scores once more than to change the rows."""
+    return len(asked.vectors) <= asked.vectors.shape[1]
 
 
 SCORES: dict[str, Score] = {

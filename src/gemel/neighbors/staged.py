@@ -11,7 +11,8 @@ import numpy as np
 
 from gemel.distances import Distance
 from gemel.neighbors.close import ClosePairs
-from gemel.neighbors.exact import Neighbors, nearest, paired_at
+from gemel.neighbors.exact import Neighbors, paired_at
+from gemel.neighbors.flat import Flat
 
 if TYPE_CHECKING:
     from jaxtyping import Float
@@ -38,9 +39,24 @@ def nearest_in_stages(
         first, second: how far apart, quickly and well.
         pool: rows that are proposed for each query; at least `k`.
     """
-    proposed = nearest(query, base, max(k, pool), first).index
+    return second_look(query, Flat(base, first), k, second, pool=pool)
+
+
+def second_look(
+    query: Float[np.ndarray, "q d"], proposing: Flat, k: int, second: Distance, *, pool: int = POOL
+) -> Neighbors:
+    """The `k` nearest by `second` among the `pool` nearest that rows which are kept propose.
+
+    Args:
+        query: embeddings [q, d].
+        proposing: the rows, and a quick distance.
+        k: how many, at least 0.
+        second: how far apart.
+        pool: rows that are proposed for each query; at least `k`.
+    """
+    proposed = proposing.search(query, max(k, pool)).index
     rows = np.repeat(np.arange(len(query)), proposed.shape[1])
-    far = paired_at(query, base, rows, proposed.ravel(), second).reshape(proposed.shape)
+    far = paired_at(query, proposing.vectors, rows, proposed.ravel(), second).reshape(proposed.shape)
     order = np.argsort(far, axis=1, kind="stable")[:, : min(max(k, 0), proposed.shape[1])]
     return Neighbors(np.take_along_axis(proposed, order, axis=1), np.take_along_axis(far, order, axis=1))
 
@@ -56,7 +72,7 @@ def close_in_stages(
         first, second: how far apart, quickly and well.
         pool: rows that are proposed for each row.
     """
-    proposed = nearest(vectors, vectors, pool + 1, first).index
+    proposed = Flat(vectors, first).search(vectors, pool + 1).index
     rows, cols = np.repeat(np.arange(len(vectors)), proposed.shape[1]), proposed.ravel()
     low, high = np.minimum(rows, cols), np.maximum(rows, cols)
     a, b = np.divmod(np.unique((low * len(vectors) + high)[low < high]), max(1, len(vectors)))
