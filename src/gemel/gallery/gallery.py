@@ -21,7 +21,7 @@ from gemel.gallery.answers import Enrolled, EnrolledAll, Hit, Match, Twice
 from gemel.gallery.matrix import Matrix
 from gemel.gallery.opening import opened, settled
 from gemel.gallery.originals import LIGHT, original_of
-from gemel.gallery.store import Row, Store
+from gemel.gallery.store import Hits, Row, Store
 from gemel.gallery.tables import read_rows, write_rows
 from gemel.items.collection import Collection
 from gemel.items.decoded import Bad, listed
@@ -228,9 +228,8 @@ class Gallery:
         """
         probe = self._probe(item)
         with self._lock:
-            found = self._nearest(probe, k if where is None else len(self._rows()))
-        fitting = [(row, far) for row, far in found if where is None or _fits(row.metadata, where)]
-        return [Hit(row.identity, row.name, far, row.metadata, row.source) for row, far in fitting[:k]]
+            found = self._nearest(probe, k) if where is None else self._nearest_with(where, probe, k)
+        return [Hit(row.identity, row.name, far, row.metadata, row.source) for row, far in found]
 
     def duplicates(self, *, fmr: float | None = None, prior: float | None = None) -> list[Twice]:
         """Every two identities that may be one: of which two items are called the same; the nearest first.
@@ -385,7 +384,12 @@ class Gallery:
         hits = self.store.search(q, k, where)
         if hits is None:
             hits = rows.search(q, k, where)
-        return [(rows.rows[row_id], float(d)) for row_id, d in zip(hits.ids, hits.distance, strict=True)]
+        return _found(rows, hits)
+
+    def _nearest_with(self, where: Mapping[str, Any], q: Float[np.ndarray, " d"], k: int) -> list[tuple[Row, float]]:
+        """The nearest rows whose metadata fits; call with the lock."""
+        rows = self._rows()
+        return _found(rows, rows.among(q, k, [row.id for row in rows.rows.values() if _fits(row.metadata, where)]))
 
     def _against(self, q: Float[np.ndarray, " d"], rows: list[Row], method: Method) -> float:
         """How far a probe is from several rows of one identity, by a method for so many."""
@@ -411,6 +415,10 @@ def _rows_of(
             source=_place(given.source(row), given.modality.name),
             original=original_of(given.source(row), given.modality) if keep else None,
         )
+
+
+def _found(rows: Matrix, hits: Hits) -> list[tuple[Row, float]]:
+    return [(rows.rows[row_id], float(far)) for row_id, far in zip(hits.ids, hits.distance, strict=True)]
 
 
 def _place(source: Any, kind: str) -> str:

@@ -78,14 +78,18 @@ class Matrix:
     def search(self, q: Float[np.ndarray, " d"], k: int, where: str | None = None) -> Hits:
         """The `k` nearest rows, of one identity with `where`."""
         if where is not None:
-            places = np.array([self._place[row_id] for row_id in self._members.get(where, ())], np.int64)
-            found = nearest(q[None], self._flat.vectors[places], k, self.distance)
-            return self._hits(places[found.index[0]], found)
+            return self.among(q, k, self._members.get(where, ()))
         if self.distance is self._flat.distance:
             found = self._flat.search(q[None], k)
         else:
             found = second_look(q[None], self._flat, k, self.distance)
         return self._hits(found.index[0], found)
+
+    def among(self, q: Float[np.ndarray, " d"], k: int, ids: Iterable[str]) -> Hits:
+        """The `k` nearest of some rows."""
+        places = np.array([self._place[row_id] for row_id in ids], np.int64)
+        found = nearest(q[None], self._flat.vectors[places], k, self.distance)
+        return self._hits(places[found.index[0]], found)
 
     def _hits(self, places: Int[np.ndarray, " k"], found: Neighbors) -> Hits:
         return Hits(tuple(self._ids[place] for place in places.tolist()), found.distance[0])
