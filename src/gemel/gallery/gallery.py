@@ -196,7 +196,8 @@ class Gallery:
         decision = self._decision()
         probe = self._probe(item)
         with self._lock:
-            count, size = len(self), len(self._matrix)
+            rows = self._rows()
+            count, size = rows.known(), len(rows)
             nearest = self._nearest(probe, 1)
         if not nearest:
             return None
@@ -333,10 +334,12 @@ class Gallery:
 
     def __len__(self) -> int:
         """How many identities are enrolled."""
-        return len(self.identities())
+        with self._lock:
+            return self._rows().known()
 
     def __contains__(self, identity: str) -> bool:
-        return identity in self.identities()
+        with self._lock:
+            return bool(self._rows().of(identity))
 
     def _decision(self) -> Decision:
         """The twin's, where it holds for whatever is enrolled and asked."""
@@ -363,7 +366,7 @@ class Gallery:
         rows = self._rows().of(identity)
         if not rows:
             near = difflib.get_close_matches(identity, self._matrix.identities(), n=1)
-            hint = f"Did you mean {near[0]!r}?" if near else f"There are {len(self._matrix.identities())} identities."
+            hint = f"Did you mean {near[0]!r}?" if near else f"There are {self._matrix.known()} identities."
             raise DataError(f"{identity!r} is not enrolled. {hint}")
         return rows
 

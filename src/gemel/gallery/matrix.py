@@ -71,6 +71,10 @@ class Matrix:
         """Every identity, in the order of its first enrolment."""
         return tuple(self._members)
 
+    def known(self) -> int:
+        """How many identities there are."""
+        return len(self._members)
+
     def of(self, identity: str) -> list[Row]:
         """The rows of an identity, in the order they were put; none where it is not known."""
         return [self.rows[row_id] for row_id in self._members.get(identity, ())]
