@@ -125,3 +125,16 @@ def test_many_queries_are_searched_side_by_side(name: str, monkeypatch: pytest.M
     rng = np.random.default_rng(5)
     query, base = (rng.normal(size=(n, 8)).astype(np.float32) for n in (200, 500))
     same(Flat(base, distances.distance(name)), query, base, 4)
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("since", [0, 30, 90, 100])
+def test_rows_from_a_place_on(name: str, since: int) -> None:
+    rng = np.random.default_rng(6)
+    query, base = (rng.normal(size=(n, 5)).astype(np.float32) for n in (4, 100))
+    found = Flat(base, distances.distance(name))
+    found.remove(np.arange(50, 80))
+    left = np.setdiff1d(np.arange(since, 100), np.arange(50, 80))
+    got, want = found.search(query, 12, since=since), nearest(query, base[left], 12, found.distance)
+    np.testing.assert_array_equal(got.index, left[want.index] if len(left) else want.index)
+    np.testing.assert_array_equal(got.distance, want.distance)

@@ -81,7 +81,7 @@ class Flat:
     def compact(self) -> Int[np.ndarray, " m"]:
         """Close the gaps. Returns the former place of every row."""
         self._reserve(self._end)
-        kept = np.flatnonzero(~self._gone[: self._end])
+        kept = self.places()
         for start in range(0, len(kept), ROWS):
             part = kept[start : start + ROWS]
             self._vectors[start : start + len(part)] = self._vectors[part]
@@ -91,7 +91,11 @@ class Flat:
         self._end = self._count = len(kept)
         return kept
 
-    def search(self, query: Float[np.ndarray, "q d"], k: int) -> Neighbors:
+    def places(self) -> Int[np.ndarray, " m"]:
+        """Where there is a row."""
+        return np.flatnonzero(~self._gone[: self._end])
+
+    def search(self, query: Float[np.ndarray, "q d"], k: int, *, since: int = 0) -> Neighbors:
         """The `k` nearest rows of each query, by their places; all of them where there are fewer than `k`.
 
         Exactly what `exact.nearest` gives.
@@ -99,31 +103,35 @@ class Flat:
         Args:
             query: embeddings [q, d].
             k: how many, at least 0.
+            since: only rows from that place on.
         """
-        k = min(max(k, 0), len(self))
+        rows = self._count if not since else int(np.count_nonzero(~self._gone[since : self._end]))
+        k = min(max(k, 0), rows)
         index = np.empty((len(query), k), np.int64)
         far = np.empty((len(query), k), np.result_type(query, self._vectors))
-        if k and self.distance.name == "manhattan" and far.dtype == np.float32 and cityblock.faiss() is not None:
-            return cityblock.nearest(query.astype(np.float32), self.vectors, k, len(self))
-        if k:
-            count = workers() if len(query) >= MANY else 1
-            step = max(1, min(QUERIES, TILE // (4 * GROUP * k), -(-len(query) // count)))
+        if not k:
+            return Neighbors(index, far)
+        if self.distance.name == "manhattan" and far.dtype == np.float32 and cityblock.faiss() is not None:
+            found = cityblock.nearest(query.astype(np.float32), self.vectors[since:], k, rows)
+            return Neighbors(found.index + since, found.distance)
+        count = workers() if len(query) >= MANY else 1
+        step = max(1, min(QUERIES, TILE // (4 * GROUP * k), -(-len(query) // count)))
 
-            def work(part: slice) -> None:
-                index[part], far[part] = self._search(query[part], k)
+        def work(part: slice) -> None:
+            index[part], far[part] = self._search(query[part], k, since)
 
-            side_by_side(work, [slice(start, start + step) for start in range(0, len(query), step)], count)
+        side_by_side(work, [slice(start, start + step) for start in range(0, len(query), step)], count)
         return Neighbors(index, far)
 
     def _search(
-        self, query: Float[np.ndarray, "q d"], k: int
+        self, query: Float[np.ndarray, "q d"], k: int, since: int
     ) -> tuple[Int[np.ndarray, "q k"], Float[np.ndarray, "q k"]]:
         asked = self._score.asked(query.astype(np.result_type(query, self._vectors), copy=False))
         found = Candidates(query, self.vectors, k, self.distance, self._score, asked)
-        width = _even(min(ROWS, TILE // len(query), self._end))
+        width = _even(min(ROWS, TILE // len(query), self._end - since))
         group = GROUP if width >= 4 * GROUP * k else 1
         scores = np.empty((len(query), width), asked.vectors.dtype)
-        for start in range(0, self._end, width):
+        for start in range(since, self._end, width):
             rows = slice(start, min(start + width, self._end))
             count = rows.stop - start
             kept, there = self._kept[rows], None
