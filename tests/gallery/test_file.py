@@ -184,6 +184,32 @@ def test_what_is_undamaged_is_rescued(filled: Path, tmp_path: Path) -> None:
         assert len(SQLiteStore(tmp_path / "rescued.db").originals([row.id for row in rows])) == 17
 
 
+def test_an_index_finds_the_same_and_lies_beside_the_gallery(twin: Siamese, tmp_path: Path) -> None:
+    path, rng = tmp_path / "people.db", np.random.default_rng(3)
+    rows = rng.normal(size=(600, DIM)).astype(np.float32)
+    exact = Gallery(twin=twin)
+    with Gallery(path, twin) as people:
+        data = read(rows, labels=[f"p{i // 2}" for i in range(600)])
+        for gallery in (people, exact):
+            gallery.enroll_all(data)
+        promise = people.index()
+        assert promise.kept
+        assert promise.queries == 60
+    with Gallery(path) as people:
+        late = rng.normal(size=DIM).astype(np.float32)
+        for gallery in (people, exact):
+            gallery.enroll("late", late)
+            gallery.forget("p7")
+        assert people.search(late, 1)[0].identity == "late"
+        for probe in rng.normal(size=(20, DIM)).astype(np.float32):
+            hits = people.search(probe, 5)
+            assert [(h.name, h.distance) for h in hits] == [(h.name, h.distance) for h in exact.search(probe, 5)]
+    side = Path(f"{path}.near")
+    side.write_bytes(side.read_bytes()[:-9])
+    with Gallery(path) as people, pytest.warns(UserWarning, match=r"Every item is looked at.*cut off.*delete it"):
+        assert people.search(late, 1)[0].identity == "late"
+
+
 def test_references_decide_where_there_are_enough(twin: Siamese) -> None:
     rng = np.random.default_rng(7)
     rows = np.concatenate([vectors(center, 6, rng) for center in rng.normal(size=(60, DIM))])

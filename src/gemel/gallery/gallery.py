@@ -9,6 +9,7 @@ import difflib
 import math
 import threading
 import uuid
+import warnings
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -16,16 +17,17 @@ from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
-from gemel.errors import DataError, GalleryError, GemelError, NotCalibrated, TooManyBad, UnreadableItem
+from gemel.errors import DataError, GalleryError, GemelError, MissingExtra, NotCalibrated, TooManyBad, UnreadableItem
 from gemel.gallery.answers import Enrolled, EnrolledAll, Hit, Match, Twice
 from gemel.gallery.matrix import Matrix
-from gemel.gallery.opening import opened, settled
+from gemel.gallery.opening import graph_of, opened, settled
 from gemel.gallery.originals import LIGHT, original_of
 from gemel.gallery.store import Hits, Row, Store
 from gemel.gallery.tables import read_rows, write_rows
 from gemel.items.collection import Collection
 from gemel.items.decoded import Bad, listed
 from gemel.measure.references import scored
+from gemel.neighbors.hnsw import Promise
 from gemel.siamese.decision import Decision
 from gemel.siamese.duplication import close_by
 from gemel.siamese.embedding import Embeddings, Progress, collected, is_one
@@ -70,6 +72,7 @@ class Gallery:
         self.twin = settled(self.store, twin, threads)
         self._matrix = Matrix(self.twin.method.dim, self.twin.metric)
         self._embedding_id = self.twin.embedding_id
+        self._graph = graph_of(url)
         self._lock = threading.RLock()
 
     def enroll(
@@ -300,6 +303,25 @@ class Gallery:
         with self._lock:
             return list(self._rows().rows.values()) if identity is None else self._known(identity)
 
+    def index(self, recall: float = 0.99) -> Promise:
+        """Build an index, so that large galleries are searched faster, and say how much it finds.
+
+        Items that are enrolled later are looked at one by one, and those that are forgotten are never found; build it
+        anew now and then. It lies in a file beside the gallery (`people.db.near`), which holds no embeddings and can be
+        deleted at any time. Claims and searches with a filter look at every item that they are about.
+
+        Args:
+            recall: share of the ten nearest that is to be found, above 0 and at most 1. Measured on items that were not
+                yet in the index; where it is missed, the value that is returned says so (`kept`).
+
+        Raises:
+            MissingExtra: FAISS is not installed.
+        """
+        if not 0 < recall <= 1:
+            raise DataError(f"A recall lies above 0 and at most at 1, and came as {recall}.")
+        with self._lock:
+            return self._rows().build(self._embedding_id, self._graph, least=recall)
+
     def export(self, file: str | Path) -> int:
         """Write everything that is enrolled to one Parquet file, a row an item; returns how many.
 
@@ -359,8 +381,17 @@ class Gallery:
         if meta.embedding_id != self._embedding_id:
             raise GalleryError("This gallery has moved to another model meanwhile. Open it anew.")
         if meta.seq > self._matrix.seq:
+            first = self._matrix.seq == 0
             self._matrix.apply(self.store.changes(self._matrix.seq))
+            if first and self._graph is not None and self._graph.exists():
+                self._open_graph(self._graph)
         return self._matrix
+
+    def _open_graph(self, file: Path) -> None:
+        try:
+            self._matrix.open_graph(self._embedding_id, file)
+        except (DataError, MissingExtra, OSError) as error:
+            warnings.warn(f"Every item is looked at, for the index cannot be used: {error}", stacklevel=4)
 
     def _known(self, identity: str) -> list[Row]:
         rows = self._rows().of(identity)
@@ -384,7 +415,7 @@ class Gallery:
     def _nearest(self, q: Float[np.ndarray, " d"], k: int, where: str | None = None) -> list[tuple[Row, float]]:
         """The nearest rows, from the store where it searches, otherwise from the rows it told; call with the lock."""
         rows = self._rows()
-        hits = self.store.search(q, k, where)
+        hits = None if rows.graph is not None else self.store.search(q, k, where)
         if hits is None:
             hits = rows.search(q, k, where)
         return _found(rows, hits)

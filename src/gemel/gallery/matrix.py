@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -11,7 +12,9 @@ from gemel.distances import Distance
 from gemel.gallery.store import Hits, Row, Seq, Tombstone
 from gemel.neighbors.exact import Neighbors, nearest
 from gemel.neighbors.flat import Flat
+from gemel.neighbors.hnsw import Hnsw, Promise, built
 from gemel.neighbors.staged import second_look
+from gemel.neighbors.stored import load, save
 from gemel.siamese.pairhead import proposing
 
 if TYPE_CHECKING:
@@ -33,7 +36,7 @@ class Matrix:
         self.distance = distance
         self.rows: dict[str, Row] = {}
         self.seq: Seq = 0
-        self._flat = Flat(np.empty((0, dim), np.float32), proposing(distance))
+        self._flat: Flat | Hnsw = Flat(np.empty((0, dim), np.float32), proposing(distance))
         self._place: dict[str, int] = {}
         self._ids: list[str] = []
         self._members: dict[str, dict[str, None]] = {}
@@ -61,6 +64,37 @@ class Matrix:
                 self._flat.remove(np.array(gone))
         if len(self.rows) < self._flat.end // 2:
             self._compact()
+
+    @property
+    def graph(self) -> Hnsw | None:
+        """What searches approximately; None: every row is looked at."""
+        return None if isinstance(self._flat, Flat) else self._flat
+
+    def build(self, key: str, file: Path | None, *, least: float) -> Promise:
+        """Search through a graph from now on.
+
+        Args:
+            key: what the rows belong to.
+            file: where the graph is kept; None: nowhere.
+            least: share of the ten nearest that is to be found.
+        """
+        self._compact()
+        rows = self._flat if isinstance(self._flat, Flat) else self._flat.rows
+        graph = built(rows, least=least)
+        if file is not None:
+            save(graph, file, self._numbers(), key)
+        self._flat = graph
+        return graph.promise
+
+    def open_graph(self, key: str, file: Path) -> None:
+        """Search through the graph of a file from now on; raises DataError where it is damaged or of other rows."""
+        self._compact()
+        if isinstance(self._flat, Flat):
+            self._flat = load(file, self._flat, self._numbers(), key)
+
+    def _numbers(self) -> Int[np.ndarray, " n"]:
+        """Of the change that put the row at every place."""
+        return np.array([self.rows[row_id].seq for row_id in self._ids], np.int64)
 
     @property
     def vectors(self) -> Float[np.ndarray, "n d"]:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from gemel.errors import TooManyBad
-from gemel.gallery.opening import store_at
+from gemel.gallery.opening import graph_of, store_at
 from gemel.gallery.originals import item_of
 from gemel.gallery.sqlite import SQLiteStore
 from gemel.gallery.store import Meta, Row, Store
@@ -76,7 +76,8 @@ def migrate(url: str | Path, twin: Siamese, *, drop: bool = False, progress: Pro
     finally:
         beside.close()
         store.close()
-    for file in (aside, Path(f"{aside}-wal"), Path(f"{aside}-shm")):
+    graph = graph_of(url)  # of embeddings that are there no more
+    for file in (aside, Path(f"{aside}-wal"), Path(f"{aside}-shm"), *([] if graph is None else [graph])):
         file.unlink(missing_ok=True)
     return Moved(len(rows) - len(bad), tuple(bad))
 

@@ -42,6 +42,11 @@ def store_at(url: str | Path) -> Store:
     return SQLiteStore(url)
 
 
+def graph_of(url: str | Path | None) -> Path | None:
+    """Where the index of a gallery lies; None where it is not kept."""
+    return None if url is None or "://" in str(url) else Path(f"{url}.near")
+
+
 def settled(store: Store, twin: Siamese | None, threads: int | None = None) -> Siamese:
     """The twin to compare with: the one given, if it embeds as the stored rows were embedded, or the one kept.
 

@@ -13,6 +13,7 @@ from gemel.distances import Distance
 from gemel.neighbors.close import ClosePairs
 from gemel.neighbors.exact import Neighbors, paired_at
 from gemel.neighbors.flat import Flat
+from gemel.neighbors.hnsw import Hnsw
 
 if TYPE_CHECKING:
     from jaxtyping import Float
