@@ -44,7 +44,7 @@ def nearest_in_stages(
 
 
 def second_look(
-    query: Float[np.ndarray, "q d"], proposing: Flat, k: int, second: Distance, *, pool: int = POOL
+    query: Float[np.ndarray, "q d"], proposing: Flat | Hnsw, k: int, second: Distance, *, pool: int = POOL
 ) -> Neighbors:
     """The `k` nearest by `second` among the `pool` nearest that rows which are kept propose.
 
