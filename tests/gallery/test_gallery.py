@@ -149,6 +149,8 @@ def test_who_is_enrolled_under_two_names_is_found(twin: Siamese, centers: np.nda
     near = min(twin.distance(row.vector, item) for row in people.items("p2") for item in double)
     assert found.distance == pytest.approx(near, abs=1e-6)
     assert found.probability > 0.5
+    people.enroll("third", vectors(centers[2], 2, rng))
+    assert people.clusters(prior=0.01) == [("p2", "alias", "third")]
 
 
 def test_the_false_positive_rate_can_be_chosen(people: Gallery, twin: Siamese, centers: np.ndarray) -> None:

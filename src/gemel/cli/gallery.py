@@ -41,6 +41,7 @@ def duplicates(
     file: GalleryFile,
     fmr: Annotated[Optional[float], typer.Option(help="Highest false match rate, such as 0.0001.")] = None,
     prior: Annotated[Optional[float], typer.Option(help="Share of pairs of two identities that are one.")] = None,
+    clusters: Annotated[bool, typer.Option("--clusters", help="In groups, where they are near on the whole.")] = False,
     as_json: AsJson = False,
 ) -> None:
     """List every two identities that may be one, the nearest first.
@@ -50,6 +51,11 @@ def duplicates(
     from gemel.gallery import Gallery
 
     with Gallery(file) as people:
+        if clusters:
+            groups = people.clusters(fmr=fmr, prior=prior)
+            words = [" = ".join(group) for group in groups] or ["No two identities are called the same."]
+            answer("\n".join(words), {"clusters": [list(group) for group in groups]}, as_json=as_json)
+            return
         found = people.duplicates(fmr=fmr, prior=prior)
     lines = [
         f"probability {each.probability:.3f}, distance {each.distance:.4f}  {each.identity} ({each.name})  =  "

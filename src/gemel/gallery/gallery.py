@@ -27,7 +27,9 @@ from gemel.gallery.tables import read_rows, write_rows
 from gemel.items.collection import Collection
 from gemel.items.decoded import Bad, listed
 from gemel.measure.references import scored
+from gemel.neighbors.close import ClosePairs
 from gemel.neighbors.hnsw import Promise
+from gemel.neighbors.merging import merged
 from gemel.siamese.decision import Decision
 from gemel.siamese.duplication import close_by
 from gemel.siamese.embedding import Embeddings, Progress, collected, is_one
@@ -248,12 +250,8 @@ class Gallery:
             NotCalibrated: the twin has no decision for its method, or no threshold at that rate.
             DataError: more than ten million pairs would be found.
         """
-        decision = self._decision()
-        decision = decision if prior is None else decision.at(prior)
-        rows = self.items()
+        decision, rows, _, close, _ = self._close(fmr, prior)
         place = {row.identity: i for i, row in reversed(list(enumerate(rows)))}
-        vectors = np.stack([row.vector for row in rows]) if rows else np.empty((0, self.twin.method.dim), np.float32)
-        close = close_by(self.twin, vectors, decision.asked(fmr).threshold)
         nearest: dict[tuple[str, str], Twice] = {}
         for a, b, far in zip(close.a.tolist(), close.b.tolist(), close.distance.tolist(), strict=True):
             one, two = sorted((rows[a], rows[b]), key=lambda row: place[row.identity])
@@ -262,6 +260,28 @@ class Gallery:
                 both = Twice(one.identity, two.identity, one.name, two.name, far, chance)
                 nearest[one.identity, two.identity] = both
         return list(nearest.values())
+
+    def clusters(self, *, fmr: float | None = None, prior: float | None = None) -> list[tuple[str, ...]]:
+        """Identities that may be one, in groups of two and more; the largest first.
+
+        Two groups are taken together, from the nearest two items on, where their items are on average near enough to
+        be the same: one mistaken pair joins nothing.
+
+        Args:
+            fmr, prior: as in `duplicates`.
+
+        Raises:
+            NotCalibrated, DataError: as in `duplicates`.
+        """
+        _, rows, vectors, close, limit = self._close(fmr, prior)
+        names = list(dict.fromkeys(row.identity for row in rows))
+        code = {name: i for i, name in enumerate(names)}
+        group = np.array([code[row.identity] for row in rows], np.int64)
+        together: dict[int, dict[str, None]] = {}
+        for row, name in zip(rows, merged(group, close, vectors, limit, self.twin.metric).tolist(), strict=True):
+            together.setdefault(name, {})[row.identity] = None
+        found = [tuple(each) for each in together.values() if len(each) > 1]
+        return sorted(found, key=len, reverse=True)
 
     def forget(self, identity: str, item: Any = None) -> int:
         """Remove an identity with all its items, or only one of them; returns how many items are gone.
@@ -362,6 +382,16 @@ class Gallery:
     def __contains__(self, identity: str) -> bool:
         with self._lock:
             return bool(self._rows().of(identity))
+
+    def _close(
+        self, fmr: float | None, prior: float | None
+    ) -> tuple[Decision, list[Row], Float[np.ndarray, "n d"], ClosePairs, float]:
+        """All rows, side by side, and the pairs of them that are called the same, up to a distance."""
+        decision = self._decision()
+        decision = decision if prior is None else decision.at(prior)
+        rows, limit = self.items(), decision.asked(fmr).threshold
+        vectors = np.stack([row.vector for row in rows]) if rows else np.empty((0, self.twin.method.dim), np.float32)
+        return decision, rows, vectors, close_by(self.twin, vectors, limit), limit
 
     def _decision(self) -> Decision:
         """The twin's, where it holds for whatever is enrolled and asked."""
