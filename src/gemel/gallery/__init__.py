@@ -2,6 +2,9 @@
 
 gallery.py   the public face: items and names
 store.py     what a gallery asks of whoever keeps its rows
+enrolling.py, originals.py  from items to rows, and to bytes that are kept
+doubles.py   who is enrolled under several names
+moving.py, tables.py, rescue.py  to another model; to and from Parquet; what is left of a damaged file
 opening.py   from what a user calls it to a store, and to the twin that goes with it
 memory.py    the store in memory, exact: the measure of every other
 sqlite.py    the store in one file

@@ -8,9 +8,8 @@ from __future__ import annotations
 import difflib
 import math
 import threading
-import uuid
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
@@ -19,19 +18,17 @@ import numpy as np
 
 from gemel.errors import DataError, GalleryError, GemelError, MissingExtra, NotCalibrated, TooManyBad, UnreadableItem
 from gemel.gallery.answers import Enrolled, EnrolledAll, Hit, Match, Twice
+from gemel.gallery.doubles import clusters, duplicates
+from gemel.gallery.enrolling import rows_of
 from gemel.gallery.matrix import Matrix
 from gemel.gallery.opening import graph_of, opened, settled
-from gemel.gallery.originals import LIGHT, original_of
 from gemel.gallery.store import Hits, Row, Store
 from gemel.gallery.tables import read_rows, write_rows
 from gemel.items.collection import Collection
 from gemel.items.decoded import Bad, listed
 from gemel.measure.references import scored
-from gemel.neighbors.close import ClosePairs
 from gemel.neighbors.hnsw import Promise
-from gemel.neighbors.merging import merged
 from gemel.siamese.decision import Decision
-from gemel.siamese.duplication import close_by
 from gemel.siamese.embedding import Embeddings, Progress, collected, is_one
 from gemel.siamese.operating import Method
 from gemel.siamese.twin import Siamese
@@ -100,7 +97,7 @@ class Gallery:
             raise _unreadable(found.bad)
         with self._lock:
             before = {row.content for row in self._rows().of(identity)}
-            came = list(_rows_of([identity] * len(found), given, found, metadata, keep=keep))
+            came = list(rows_of([identity] * len(found), given, found, metadata, keep=keep))
             first = {row.content: row for row in reversed(came)}
             fresh = [row for row in came if row.content not in before and first[row.content] is row]
             self.store.put(fresh)
@@ -137,7 +134,7 @@ class Gallery:
             bad += [replace(one, row=int(part[one.row])) for one in found.bad]
             with self._lock:
                 whose = [str(names[i]) for i in part[found.index]]
-                self.store.put(list(_rows_of(whose, some, found, None, keep=keep)))
+                self.store.put(list(rows_of(whose, some, found, None, keep=keep)))
             added += len(found)
             if progress is not None:
                 progress(start + len(part), len(todo))
@@ -250,16 +247,7 @@ class Gallery:
             NotCalibrated: the twin has no decision for its method, or no threshold at that rate.
             DataError: more than ten million pairs would be found.
         """
-        decision, rows, _, close, _ = self._close(fmr, prior)
-        place = {row.identity: i for i, row in reversed(list(enumerate(rows)))}
-        nearest: dict[tuple[str, str], Twice] = {}
-        for a, b, far in zip(close.a.tolist(), close.b.tolist(), close.distance.tolist(), strict=True):
-            one, two = sorted((rows[a], rows[b]), key=lambda row: place[row.identity])
-            if one.identity != two.identity and (one.identity, two.identity) not in nearest:
-                chance = float(decision.probability(far))
-                both = Twice(one.identity, two.identity, one.name, two.name, far, chance)
-                nearest[one.identity, two.identity] = both
-        return list(nearest.values())
+        return duplicates(self.twin, self._decision(), self.items(), fmr=fmr, prior=prior)
 
     def clusters(self, *, fmr: float | None = None, prior: float | None = None) -> list[tuple[str, ...]]:
         """Identities that may be one, in groups of two and more; the largest first.
@@ -273,15 +261,7 @@ class Gallery:
         Raises:
             NotCalibrated, DataError: as in `duplicates`.
         """
-        _, rows, vectors, close, limit = self._close(fmr, prior)
-        names = list(dict.fromkeys(row.identity for row in rows))
-        code = {name: i for i, name in enumerate(names)}
-        group = np.array([code[row.identity] for row in rows], np.int64)
-        together: dict[int, dict[str, None]] = {}
-        for row, name in zip(rows, merged(group, close, vectors, limit, self.twin.metric).tolist(), strict=True):
-            together.setdefault(name, {})[row.identity] = None
-        found = [tuple(each) for each in together.values() if len(each) > 1]
-        return sorted(found, key=len, reverse=True)
+        return clusters(self.twin, self._decision(), self.items(), fmr=fmr, prior=prior)
 
     def forget(self, identity: str, item: Any = None) -> int:
         """Remove an identity with all its items, or only one of them; returns how many items are gone.
@@ -383,16 +363,6 @@ class Gallery:
         with self._lock:
             return bool(self._rows().of(identity))
 
-    def _close(
-        self, fmr: float | None, prior: float | None
-    ) -> tuple[Decision, list[Row], Float[np.ndarray, "n d"], ClosePairs, float]:
-        """All rows, side by side, and the pairs of them that are called the same, up to a distance."""
-        decision = self._decision()
-        decision = decision if prior is None else decision.at(prior)
-        rows, limit = self.items(), decision.asked(fmr).threshold
-        vectors = np.stack([row.vector for row in rows]) if rows else np.empty((0, self.twin.method.dim), np.float32)
-        return decision, rows, vectors, close_by(self.twin, vectors, limit), limit
-
     def _decision(self) -> Decision:
         """The twin's, where it holds for whatever is enrolled and asked."""
         self._refuse_branches()
@@ -463,34 +433,8 @@ class Gallery:
         return float(scored(vectors, references, one, one, metric=self.twin.metric, **how)[0])
 
 
-def _rows_of(
-    identities: list[str], given: Collection, found: Embeddings, metadata: Mapping[str, Any] | None, *, keep: bool
-) -> Iterator[Row]:
-    """A row for every embedding."""
-    keep = keep or given.modality.name in LIGHT
-    for i, row in enumerate(found.index.tolist()):
-        yield Row(
-            id=uuid.uuid4().hex,
-            identity=identities[i],
-            vector=found.vectors[i].copy(),
-            name=given.name(row),
-            content=int(found.content[i]),
-            metadata=dict(metadata or {}),
-            source=_place(given.source(row), given.modality.name),
-            original=original_of(given.source(row), given.modality) if keep else None,
-        )
-
-
 def _found(rows: Matrix, hits: Hits) -> list[tuple[Row, float]]:
     return [(rows.rows[row_id], float(far)) for row_id, far in zip(hits.ids, hits.distance, strict=True)]
-
-
-def _place(source: Any, kind: str) -> str:
-    """Where an item lies, if it is a file."""
-    if isinstance(source, Path) or (isinstance(source, str) and kind != "text"):
-        place = Path(source).absolute()
-        return str(place) if place.is_file() else ""
-    return ""
 
 
 def _fits(metadata: Mapping[str, Any], where: Mapping[str, Any]) -> bool:
