@@ -43,9 +43,8 @@ def clusters(
     code = {name: i for i, name in enumerate(dict.fromkeys(row.identity for row in rows))}
     group = np.array([code[row.identity] for row in rows], np.int64)
     together: dict[int, dict[str, None]] = {}
-    for row, name in zip(
-        rows, merged(group, found.pairs, found.vectors, found.limit, twin.metric).tolist(), strict=True
-    ):
+    grown = merged(group, found.pairs, found.vectors, found.limit, twin.metric)
+    for row, name in zip(rows, grown.tolist(), strict=True):
         together.setdefault(name, {})[row.identity] = None
     return sorted((tuple(each) for each in together.values() if len(each) > 1), key=len, reverse=True)
 
