@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 MOST = 1 << 20
 """More candidates than these, and than a few for each query, are decided before the next tile."""
+SOME = 256
+"""So many are decided sooner than sorted out."""
 FEW = 4
 """So many times k candidates of each query are gathered before `sure` is raised."""
 
@@ -112,7 +114,8 @@ class Candidates:
 
     def settled(self) -> tuple[Int[np.ndarray, "q k"], Float[np.ndarray, "q k"]]:
         """The k nearest of each query, nearest first, and how far they are; of equals, the earlier."""
-        self._tighten()
+        if self._count > SOME:
+            self._tighten()
         if self._open:
             self._settle()
         shape = (len(self._query), self._k)

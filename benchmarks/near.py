@@ -1,0 +1,154 @@
+"""Nearest neighbours: exact and approximate search beside what the machine can do and what others do.
+
+    python benchmarks/near.py                  100,000 rows of 128 numbers
+    python benchmarks/near.py n=1000000
+    python benchmarks/near.py data=hard graph=no
+    python benchmarks/near.py distance=cosine,manhattan   of the graphs
+
+Clustered: around n / 50 centres, spread 0.3; hard: isotropic, where no index can tell near from far. Every time is the
+median of interleaved rounds; the bare product is Q @ X.T for 256 queries at a time, of one query X @ q.
+FAISS and scikit-learn are called as their manuals say.
+"""
+
+from __future__ import annotations
+
+import statistics
+import sys
+import time
+from collections.abc import Callable
+
+import faiss
+import numpy as np
+import pandas as pd
+from sklearn.neighbors import NearestNeighbors
+
+from gemel.distances import DISTANCES, distance
+from gemel.neighbors.exact import Neighbors
+from gemel.neighbors.flat import Flat
+from gemel.neighbors.hnsw import EFFORT, LINKS, built, embedded
+from gemel.neighbors.recall import recall
+
+K, DIM, SCANNED = 10, 128, 10_000
+KINDS = ("clustered", "hard")
+
+
+def drawn(kind: str, n: int, queries: int) -> tuple[np.ndarray, np.ndarray]:
+    """Rows and queries of one distribution."""
+    rng = np.random.default_rng(0)
+    out = rng.normal(size=(n + queries, DIM)).astype(np.float32)
+    if kind == "clustered":
+        centers = rng.normal(size=(n // 50, DIM)).astype(np.float32)
+        out = centers[rng.integers(len(centers), size=len(out))] + np.float32(0.3) * out
+    return out[:n], out[n:]
+
+
+def seconds(call: Callable[[], object]) -> float:
+    begin = time.perf_counter()
+    call()
+    return time.perf_counter() - begin
+
+
+def medians(calls: dict[str, Callable[[], object]], rounds: int) -> dict[str, float]:
+    """Seconds of each call, in rounds, so that whatever else the machine does falls on all."""
+    for call in calls.values():
+        call()
+    took: dict[str, list[float]] = {name: [] for name in calls}
+    for _ in range(rounds):
+        for name, call in calls.items():
+            took[name].append(seconds(call))
+    return {name: float(np.median(times)) for name, times in took.items()}
+
+
+def product(query: np.ndarray, base: np.ndarray) -> None:
+    for start in range(0, len(query), 256):
+        query[start : start + 256] @ base.T
+
+
+def scan(table: pd.DataFrame, q: np.ndarray) -> pd.DataFrame:
+    """As DeepFace.find compares: a Python function for every row."""
+
+    def far(row: pd.Series) -> float:
+        a = row["embedding"]
+        return 1 - np.dot(a, q) / (np.sqrt(np.dot(a, a)) * np.sqrt(np.dot(q, q)))
+
+    return table.assign(distance=table.apply(far, axis=1)).sort_values("distance").head(K)
+
+
+def exact(base: np.ndarray, query: np.ndarray) -> None:
+    """Beside the bare product, which finds nothing."""
+    rounds = 7 if len(base) <= 200_000 else 3
+    searches: dict[str, Callable[[np.ndarray], object]] = {"bare product": lambda q: product(q, base)}
+    for name, rows in {name: Flat(base, d) for name, d in DISTANCES.items()}.items():
+        searches[f"gemel, exact, {name}"] = lambda q, rows=rows: rows.search(q, K)
+    flat = faiss.IndexFlatL2(DIM)
+    flat.add(base)
+    searches["FAISS, flat, euclidean"] = lambda q: flat.search(q, K)
+    brute = NearestNeighbors(n_neighbors=K, algorithm="brute").fit(base)
+    searches["scikit-learn, brute, euclidean"] = brute.kneighbors
+    slow = [name for name in searches if "manhattan" in name]
+    many = medians({name: lambda s=s: s(query) for name, s in searches.items() if name not in slow}, rounds)
+    many |= medians({name: lambda name=name: searches[name](query[:64]) for name in slow}, 3)
+    one = {
+        name: medians({"bare": lambda: base @ query[0], name: lambda s=s: s(query[:1])}, 30)
+        for name, s in searches.items()
+    }
+    table = pd.DataFrame({"embedding": list(base[:SCANNED])})
+    scanned = medians({"": lambda: scan(table, query[0])}, 3)[""] * len(base) / SCANNED
+    each_second = {name: (64 if name in slow else len(query)) / took for name, took in many.items()}
+    print(f"| exact | queries a second, {len(query)} at once | of the bare product | one query, ms | of X @ q |")
+    print("|---|---|---|---|---|")
+    for name, took in one.items():
+        rate, ms, times = each_second[name], took[name] * 1e3, took[name] / took["bare"]
+        print(f"| {name} | {rate:,.0f} | {rate / each_second['bare product']:.2f} | {ms:,.2f} | {times:.2f} |")
+    print(
+        f"| pandas, DeepFace's way, cosine ({SCANNED:,} rows, times {len(base) / SCANNED:g}) | | | "
+        f"{scanned * 1e3:,.0f} | {scanned / one['bare product']['bare']:,.0f} |",
+        flush=True,
+    )
+
+
+def approximate(base: np.ndarray, query: np.ndarray, name: str) -> None:
+    """A graph, through gemel and as FAISS searches it itself."""
+    rows = Flat(base, distance(name))
+    truth = rows.search(query, K)
+    begin = time.perf_counter()
+    index = built(rows, k=K)
+    took = time.perf_counter() - begin
+    index.graph.hnsw.efSearch = index.promise.breadth
+
+    def direct(q: np.ndarray) -> Neighbors:
+        far, node = index.graph.search(embedded(q, rows.distance), K)
+        return Neighbors(index.place[node], far)
+
+    print(f"\n{name}: built in {took:.0f} s ({LINKS} links, effort {EFFORT}), {index.promise}")
+    print("| approximate | recall@10 | one query, ms | queries a second, all at once | exact, ms |")
+    print("|---|---|---|---|---|")
+    one = {"gemel": [], "FAISS itself": [], "exact": []}
+    calls = {"gemel": lambda q: index.search(q, K), "FAISS itself": direct, "exact": lambda q: rows.search(q, K)}
+    for q in query[:200]:
+        for key, call in calls.items():
+            one[key].append(seconds(lambda call=call, q=q: call(q[None])))
+    for key in ("gemel", "FAISS itself"):
+        found = calls[key](query)
+        row, col = np.repeat(np.arange(len(query)), K), found.index.ravel()
+        far = np.sort(rows.distance.paired(query[row], base[col]).reshape(-1, K), axis=1)
+        share = recall(Neighbors(found.index, far), truth)
+        rate = len(query) / medians({"": lambda key=key: calls[key](query)}, 3)[""]
+        ms = [statistics.median(one[x]) * 1e3 for x in (key, "exact")]
+        print(f"| {key} | {share:.4f} | {ms[0]:.3f} | {rate:,.0f} | {ms[1]:.2f} |", flush=True)
+
+
+def main() -> None:
+    said = dict(word.split("=", 1) for word in sys.argv[1:])
+    n = int(said.get("n", 100_000))
+    print(f"{n:,} x {DIM}, {faiss.omp_get_max_threads()} threads, FAISS {faiss.__version__}, NumPy {np.__version__}")
+    for kind in said.get("data", ",".join(KINDS)).split(","):
+        base, query = drawn(kind, n, 1024 if n <= 200_000 else 256)
+        print(f"\n### {kind}\n", flush=True)
+        exact(base, query)
+        for name in [] if said.get("graph") == "no" else said.get("distance", "euclidean").split(","):
+            approximate(base, query, name)
+
+
+if __name__ == "__main__":
+    main()
