@@ -18,7 +18,7 @@ from gemel.neighbors.flat import Flat
 from gemel.neighbors.recall import recall
 
 if TYPE_CHECKING:
-    from jaxtyping import Float, Int
+    from jaxtyping import Float, Int, UInt8
 
 LINKS, EFFORT = 32, 100
 """Links of a node on the upper levels (twice as many on the lowest), and candidates for them."""
@@ -68,6 +68,7 @@ class Hnsw:
 
     def __init__(self, rows: Flat, graph: Any, place: Int[np.ndarray, " m"], since: int, promise: Promise) -> None:
         self.rows, self.graph, self.place, self.since, self.promise = rows, graph, place, since, promise
+        self._there = self._bits()
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -102,6 +103,7 @@ class Hnsw:
         self.rows.remove(places)
         gone = np.flatnonzero(np.isin(self.place, places) & (self.place != NOWHERE))
         self.place[gone] = NOWHERE
+        self._there = self._bits()
         self.cover(gone)
 
     def compact(self) -> Int[np.ndarray, " m"]:
@@ -149,19 +151,22 @@ class Hnsw:
             near = near[self.place[near] != NOWHERE]
             storage[node] = storage[near].mean(axis=0) if len(near) > 1 else 0
 
+    def _bits(self) -> UInt8[np.ndarray, " b"] | None:
+        """Of every node, whether its row is there; None: all are."""
+        there = self.place != NOWHERE
+        return None if there.all() else np.packbits(there, bitorder="little")
+
     def _proposed(self, query: Float[np.ndarray, "q d"], count: int) -> Neighbors:
         module = library()
         options = {"efSearch": max(self.promise.breadth, count)}
-        if (self.place == NOWHERE).any():
-            there = np.packbits(self.place != NOWHERE, bitorder="little")
-            options["sel"] = module.IDSelectorBitmap(there)
+        if self._there is not None:
+            options["sel"] = module.IDSelectorBitmap(self._there)
         asked = embedded(query, self.distance)
         _, node = self.graph.search(asked, count, params=module.SearchParametersHNSW(**options))
         index = np.where(node >= 0, self.place[node], NOWHERE)
-        row, col = np.nonzero(index != NOWHERE)
-        far = np.full(index.shape, np.inf, np.result_type(query, self.vectors))
-        far[row, col] = paired_at(query, self.vectors, row, index[row, col], self.distance)
-        return Neighbors(index, far)
+        row = np.repeat(np.arange(len(query)), count)
+        far = paired_at(query, self.vectors, row, index.ravel(), self.distance).reshape(index.shape)
+        return Neighbors(index, np.where(index == NOWHERE, np.inf, far).astype(far.dtype, copy=False))
 
 
 def built(
