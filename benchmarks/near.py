@@ -6,7 +6,7 @@
     python benchmarks/near.py distance=cosine,manhattan   of the graphs
 
 Clustered: around n / 50 centres, spread 0.3; hard: isotropic, where no index can tell near from far. Every time is the
-median of interleaved rounds; the bare product is Q @ X.T for 256 queries at a time, of one query X @ q.
+median of interleaved rounds; the bare product is Q @ X.T, of one query X @ q.
 FAISS and scikit-learn are called as their manuals say.
 """
 
@@ -60,8 +60,18 @@ def medians(calls: dict[str, Callable[[], object]], rounds: int) -> dict[str, fl
 
 
 def product(query: np.ndarray, base: np.ndarray) -> None:
+    """256 queries at a time; every result is an array of its own."""
     for start in range(0, len(query), 256):
         query[start : start + 256] @ base.T
+
+
+def tiled(query: np.ndarray, base: np.ndarray) -> None:
+    """As fast as it gets: 1024 queries and 2048 rows at a time, each result over the last one, in the cache."""
+    out = np.empty((min(1024, len(query)), 2048), np.float32)
+    for start in range(0, len(query), 1024):
+        some = query[start : start + 1024]
+        for row in range(0, len(base) - 2047, 2048):
+            np.matmul(some, base[row : row + 2048].T, out=out[: len(some)])
 
 
 def scan(table: pd.DataFrame, q: np.ndarray) -> pd.DataFrame:
@@ -77,7 +87,10 @@ def scan(table: pd.DataFrame, q: np.ndarray) -> pd.DataFrame:
 def exact(base: np.ndarray, query: np.ndarray) -> None:
     """Beside the bare product, which finds nothing."""
     rounds = 7 if len(base) <= 200_000 else 3
-    searches: dict[str, Callable[[np.ndarray], object]] = {"bare product": lambda q: product(q, base)}
+    searches: dict[str, Callable[[np.ndarray], object]] = {
+        "bare product": lambda q: product(q, base),
+        "bare product, in the cache": lambda q: tiled(q, base),
+    }
     for name, rows in {name: Flat(base, d) for name, d in DISTANCES.items()}.items():
         searches[f"gemel, exact, {name}"] = lambda q, rows=rows: rows.search(q, K)
     flat = faiss.IndexFlatL2(DIM)
@@ -99,7 +112,9 @@ def exact(base: np.ndarray, query: np.ndarray) -> None:
     print("|---|---|---|---|---|")
     for name, took in one.items():
         rate, ms, times = each_second[name], took[name] * 1e3, took[name] / took["bare"]
-        print(f"| {name} | {rate:,.0f} | {rate / each_second['bare product']:.2f} | {ms:,.2f} | {times:.2f} |")
+        print(
+            f"| {name} | {rate:,.0f} | {rate / each_second['bare product, in the cache']:.2f} | {ms:,.2f} | {times:.2f} |"
+        )
     print(
         f"| pandas, DeepFace's way, cosine ({SCANNED:,} rows, times {len(base) / SCANNED:g}) | | | "
         f"{scanned * 1e3:,.0f} | {scanned / one['bare product']['bare']:,.0f} |",

@@ -25,7 +25,7 @@ QUERIES, ROWS = 1024, 1 << 18
 """At most so many queries and rows of a tile."""
 MANY = 128
 """From so many queries on, blocks of them are searched side by side."""
-GROUP = 16
+GROUP = 8
 """So many rows are looked at together: only where the best of them is good enough, at each."""
 
 

@@ -5,6 +5,7 @@ Works on arrays of embeddings; knows no items, identities or files.
 
 from __future__ import annotations
 
+import functools
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -26,6 +27,11 @@ class Asked:
 
     vectors: Float[np.ndarray, "q d"]
     size: Float[np.ndarray, " q"]
+
+    @functools.cached_property
+    def and_one(self) -> Float[np.ndarray, "q e"]:
+        """The vectors and a column of ones, so that a product adds a number of the row."""
+        return np.hstack([self.vectors, np.ones((len(self.vectors), 1), self.vectors.dtype)])
 
     @property
     def error(self) -> float:
@@ -86,8 +92,7 @@ class EuclideanScore(Score):
             np.matmul(asked.vectors, rows.T, out=out)
             out -= kept
         else:
-            ones = np.ones((len(asked.vectors), 1), out.dtype)
-            np.matmul(np.hstack([asked.vectors, ones]), np.hstack([rows, -kept[:, None]]).T, out=out)
+            np.matmul(asked.and_one, np.hstack([rows, -kept[:, None]]).T, out=out)
 
     def off(self, asked: Asked, kept: Float[np.ndarray, " n"]) -> Float[np.ndarray, " q"]:
         return asked.error / 2 * (asked.size + 2 * float(kept.max()))
