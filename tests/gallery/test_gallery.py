@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from gemel.errors import DataError, GalleryError, NotCalibrated, TooManyBad, UnreadableItem
-from gemel.gallery import Gallery, Hits, MemoryStore, Meta, SQLiteStore, Store
+from gemel.gallery import Gallery, Hits, MemoryStore, Meta, PostgresStore, SQLiteStore, Store
 from gemel.items import read
 from gemel.siamese import Siamese
 
@@ -42,24 +42,23 @@ class Silent(MemoryStore):
         return None
 
 
-def in_file(folder: Path, *meta: Any) -> Store:
-    return SQLiteStore.create(folder / "people.db", Meta(*meta, 0), {})
-
-
 STORES: dict[str, Callable[..., Store]] = {
     "store searches": lambda _, *meta: MemoryStore(*meta),
     "gallery searches": lambda _, *meta: Silent(*meta),
-    "file": in_file,
+    "file": lambda fixture, *meta: SQLiteStore.create(fixture("tmp_path") / "people.db", Meta(*meta, 0), {}),
+    "database": lambda fixture, *meta: PostgresStore.create(fixture("postgres").fresh(), Meta(*meta, 0), {}),
 }
 
 
 @pytest.fixture(params=STORES.values(), ids=STORES)
-def people(request: pytest.FixtureRequest, twin: Siamese, centers: np.ndarray, tmp_path: Path) -> Gallery:
-    gallery = Gallery(twin=twin, store=request.param(tmp_path, twin.embedding_id, DIM, "cosine"))
+def people(request: pytest.FixtureRequest, twin: Siamese, centers: np.ndarray) -> Iterator[Gallery]:
+    store = request.param(request.getfixturevalue, twin.embedding_id, DIM, "cosine")
+    gallery = Gallery(twin=twin, store=store)
     rng = np.random.default_rng(2)
     for i in range(PEOPLE):
         gallery.enroll(f"p{i:02}", vectors(centers[i], 3, rng), {"number": i})
-    return gallery
+    yield gallery
+    gallery.close()
 
 
 def test_an_enrolled_item_identifies_itself(people: Gallery, centers: np.ndarray) -> None:

@@ -2,28 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
-from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 from gemel.distances import distance
-from gemel.gallery import MemoryStore, Meta, Row, SQLiteStore, Store, Tombstone
+from gemel.gallery import MemoryStore, Meta, PostgresStore, Row, SQLiteStore, Store, Tombstone
 from gemel.gallery.matrix import Matrix
 
 DIM = 6
 META = Meta("id", DIM, "euclidean", 0)
-MAKERS: dict[str, Callable[[Path], Store]] = {
+MAKERS: dict[str, Callable[[Callable[[str], Any]], Store]] = {
     "memory": lambda _: MemoryStore("id", DIM, "euclidean"),
-    "sqlite": lambda folder: SQLiteStore.create(folder / "rows.db", META, {}),
+    "sqlite": lambda fixture: SQLiteStore.create(fixture("tmp_path") / "rows.db", META, {}),
+    "postgres": lambda fixture: PostgresStore.create(fixture("postgres").fresh(), META, {}),
 }
 
 
 @pytest.fixture(params=MAKERS.values(), ids=MAKERS)
-def store(request: pytest.FixtureRequest, tmp_path: Path) -> Store:
-    return request.param(tmp_path)
+def store(request: pytest.FixtureRequest) -> Iterator[Store]:
+    made = request.param(request.getfixturevalue)
+    yield made
+    made.close()
 
 
 def rows(n: int, *, seed: int = 0) -> list[Row]:

@@ -8,6 +8,7 @@ moving.py, tables.py, rescue.py  to another model; to and from Parquet; what is 
 opening.py   from what a user calls it to a store, and to the twin that goes with it
 memory.py    the store in memory, exact: the measure of every other
 sqlite.py    the store in one file
+postgres.py  the store in a PostgreSQL database with pgvector; link.py, the connection to it
 matrix.py    the rows side by side, for exact search
 """
 
@@ -16,6 +17,7 @@ from __future__ import annotations
 from gemel.gallery.answers import Enrolled, EnrolledAll, Hit, Match, Twice
 from gemel.gallery.gallery import Gallery
 from gemel.gallery.memory import MemoryStore
+from gemel.gallery.postgres import PostgresStore
 from gemel.gallery.sqlite import SQLiteStore
 from gemel.gallery.store import Hits, Meta, Row, Store, Tombstone
 
@@ -28,6 +30,7 @@ __all__ = [
     "Match",
     "MemoryStore",
     "Meta",
+    "PostgresStore",
     "Row",
     "SQLiteStore",
     "Store",

@@ -48,7 +48,8 @@ class Gallery:
     at a time, and all see what is enrolled and forgotten. What has been enrolled when a call returns stays.
 
     Args:
-        url: the file where it is kept, such as `people.db`; None: in memory, for as long as the process lives.
+        url: the file where it is kept, such as `people.db`, or `postgresql://user@host/database`, with `?gallery=name`
+            where the database holds several; None: in memory, for as long as the process lives.
         twin: what embeds and compares. A new gallery needs it and keeps a copy; None later on: that copy.
         store: a store of your own, instead of `url`.
         threads: threads of the encoder that is kept; None: as many as ONNX Runtime likes.
@@ -176,7 +177,7 @@ class Gallery:
             if decision.method.references > 1:
                 distance = self._against(probe, rows[-decision.method.references :], decision.method)
             else:
-                ((_, distance),) = self._nearest(probe, 1, identity)
+                distance = float(self._matrix.search(probe, 1, identity).distance[0])
         return judged(decision, distance, fmr=fmr, prior=prior, certainty=certainty)
 
     def identify(self, item: Any, *, fpir: float | None = None, prior: float | None = None) -> Match | None:
@@ -418,6 +419,8 @@ class Gallery:
         hits = None if rows.graph is not None else self.store.search(q, k, where)
         if hits is None:
             hits = rows.search(q, k, where)
+        elif not rows.rows.keys() >= set(hits.ids):  # somebody enrolled between the two looks
+            rows = self._rows()
         return _found(rows, hits)
 
     def _nearest_with(self, where: Mapping[str, Any], q: Float[np.ndarray, " d"], k: int) -> list[tuple[Row, float]]:
@@ -434,7 +437,8 @@ class Gallery:
 
 
 def _found(rows: Matrix, hits: Hits) -> list[tuple[Row, float]]:
-    return [(rows.rows[row_id], float(far)) for row_id, far in zip(hits.ids, hits.distance, strict=True)]
+    found = zip(hits.ids, hits.distance, strict=True)
+    return [(rows.rows[row_id], float(far)) for row_id, far in found if row_id in rows.rows]
 
 
 def _fits(metadata: Mapping[str, Any], where: Mapping[str, Any]) -> bool:

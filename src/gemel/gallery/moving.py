@@ -1,6 +1,7 @@
 """A gallery that moves to another model: everything is embedded anew, and exchanged in one step.
 
-What is embedded lies in a file beside the gallery until then, so that an interrupted move goes on where it was.
+What is embedded lies in a file beside the gallery until then, or in the working directory where the gallery is in a
+database, so that an interrupted move goes on where it was.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from gemel.errors import TooManyBad
+from gemel.gallery.link import Place, is_database
 from gemel.gallery.opening import graph_of, store_at
 from gemel.gallery.originals import item_of
 from gemel.gallery.sqlite import SQLiteStore
@@ -50,7 +52,7 @@ def migrate(url: str | Path, twin: Siamese, *, drop: bool = False, progress: Pro
         TooManyBad: items cannot be had any more, and `drop` was not said.
         GalleryError: somebody wrote meanwhile; to move again goes on where this ended.
     """
-    store, aside = store_at(url), Path(f"{Path(str(url)).name if '://' in str(url) else url}.moving")
+    store, aside = store_at(url), Path(f"{Place.of(str(url)).plain if is_database(url) else url}.moving")
     before = store.meta()
     goal = Meta(twin.embedding_id, twin.method.dim, twin.method.distance, before.seq)
     beside = _beside(aside, goal)

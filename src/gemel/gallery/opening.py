@@ -5,7 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 from gemel.errors import DataError, GalleryError
+from gemel.gallery.link import is_database
 from gemel.gallery.memory import MemoryStore
+from gemel.gallery.postgres import PostgresStore
 from gemel.gallery.sqlite import SQLiteStore
 from gemel.gallery.store import Meta, Store
 from gemel.siamese.manifest import MANIFEST
@@ -16,7 +18,7 @@ def opened(url: str | Path | None, twin: Siamese | None) -> Store:
     """The store of that name; a new one, with a copy of the twin in it, where there is none yet.
 
     Args:
-        url: a file; None: in memory.
+        url: a file, or `postgresql://…`; None: in memory.
         twin: what embeds and compares; None: the one that is kept there.
 
     Raises:
@@ -27,6 +29,10 @@ def opened(url: str | Path | None, twin: Siamese | None) -> Store:
         if twin is None:
             raise DataError("A gallery in memory needs a twin: Gallery(twin=Siamese.load('MODEL.gemel')).")
         return MemoryStore(*_meta(twin))
+    if is_database(url):
+        if twin is None or PostgresStore.holds(str(url)):
+            return PostgresStore(str(url))
+        return PostgresStore.create(str(url), Meta(*_meta(twin), 0), twin.pack())
     if Path(url).exists():
         return store_at(url)
     if twin is None:
@@ -39,7 +45,7 @@ def opened(url: str | Path | None, twin: Siamese | None) -> Store:
 
 def store_at(url: str | Path) -> Store:
     """The store that is there. Raises GalleryError where there is none."""
-    return SQLiteStore(url)
+    return PostgresStore(str(url)) if is_database(url) else SQLiteStore(url)
 
 
 def graph_of(url: str | Path | None) -> Path | None:
