@@ -42,7 +42,8 @@ class Server:
         for process in (self.process, *parts):
             process.send_signal(signal.SIGKILL)
         self.process.wait()
-        psutil.wait_procs(parts, timeout=2)
+        while any(part.is_running() and part.status() != psutil.STATUS_ZOMBIE for part in parts):
+            time.sleep(0.001)
 
     def stop(self) -> None:
         self.process.send_signal(signal.SIGQUIT)

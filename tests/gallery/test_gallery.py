@@ -12,7 +12,6 @@ import pytest
 
 from gemel.errors import DataError, GalleryError, NotCalibrated, TooManyBad, UnreadableItem
 from gemel.gallery import Gallery, Hits, MemoryStore, Meta, PostgresStore, SQLiteStore, Store
-from gemel.items import read
 from gemel.siamese import Siamese
 
 DIM, PEOPLE = 16, 30
@@ -20,14 +19,6 @@ DIM, PEOPLE = 16, 30
 
 def vectors(center: np.ndarray, n: int, rng: np.random.Generator) -> np.ndarray:
     return (center + 0.25 * rng.normal(size=(n, DIM))).astype(np.float32)
-
-
-@pytest.fixture(scope="module")
-def twin() -> Siamese:
-    """Calibrated on sixty identities that no test enrols."""
-    rng = np.random.default_rng(99)
-    rows = np.concatenate([vectors(center, 4, rng) for center in rng.normal(size=(60, DIM))])
-    return Siamese.from_vectors(DIM).calibrate(read(rows, labels=[f"c{i // 4}" for i in range(240)]))
 
 
 @pytest.fixture(scope="module")

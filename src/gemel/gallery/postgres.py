@@ -319,8 +319,10 @@ class PostgresStore:
         return seq + len(ids)
 
     def _index(self, db: Any, meta: Meta) -> None:
+        # Only of that dimension: rows of an earlier model may lie there until the server has cleaned up.
         kind = f"(embedding::vector({meta.dim})) vector_{OPERATORS[meta.distance][1]}_ops"
-        db.execute(self._sql(f"CREATE INDEX gemel_rows_near ON {{s}}.gemel_rows USING hnsw ({kind})"))
+        only = f"vector_dims(embedding) = {meta.dim}"
+        db.execute(self._sql(f"CREATE INDEX gemel_rows_near ON {{s}}.gemel_rows USING hnsw ({kind}) WHERE {only}"))
 
     def _proposed(
         self, meta: Meta, q: Float[np.ndarray, " d"], fetch: int, where: str | None, *, whole: bool
@@ -331,13 +333,15 @@ class PostgresStore:
         """
         # An index is of embeddings with their dimension; without it, the server looks at every row.
         column = "embedding" if whole else f"embedding::vector({meta.dim})"
-        of, whom = ("", ()) if where is None else ("AND identity = %s", (where,))
+        of, whom = f"vector_dims(embedding) = {meta.dim}", ()
+        if where is not None:
+            of, whom = "identity = %s", (where,)
         query = f"""
             (SELECT seq, id, embedding, {column} {OPERATORS[meta.distance][0]} %s::vector AS far
-             FROM {{s}}.gemel_rows WHERE true {of} ORDER BY far LIMIT %s)
+             FROM {{s}}.gemel_rows WHERE {of} ORDER BY far LIMIT %s)
             UNION ALL
             (SELECT seq, id, embedding, 'NaN'
-             FROM {{s}}.gemel_rows WHERE vector_norm(embedding) = 0 {of} ORDER BY seq LIMIT %s)
+             FROM {{s}}.gemel_rows WHERE vector_norm(embedding) = 0 AND {of} ORDER BY seq LIMIT %s)
         """
         found = self._ask(query, (_text(q), *whom, fetch, *whom, fetch if meta.distance == "cosine" else 0))
         each = {seq: (row_id, vector) for seq, row_id, vector, _ in sorted(found)}
