@@ -333,9 +333,9 @@ class PostgresStore:
         """
         # An index is of embeddings with their dimension; without it, the server looks at every row.
         column = "embedding" if whole else f"embedding::vector({meta.dim})"
-        of, whom = f"vector_dims(embedding) = {meta.dim}", ()
+        of, whom = f"vector_dims(embedding) = {meta.dim}", list[str]()
         if where is not None:
-            of, whom = "identity = %s", (where,)
+            of, whom = "identity = %s", [where]
         query = f"""
             (SELECT seq, id, embedding, {column} {OPERATORS[meta.distance][0]} %s::vector AS far
              FROM {{s}}.gemel_rows WHERE {of} ORDER BY far LIMIT %s)
