@@ -309,7 +309,8 @@ class Gallery:
 
         Items that are enrolled later are looked at one by one, and those that are forgotten are never found; build it
         anew now and then. It lies in a file beside the gallery (`people.db.near`), which holds no embeddings and can be
-        deleted at any time. Claims and searches with a filter look at every item that they are about.
+        deleted at any time. Claims and searches with a filter look at every item that they are about. Where embeddings
+        have no structure, a graph that finds enough can be slower than looking at all: measure it on yours.
 
         Args:
             recall: share of the ten nearest that is to be found, above 0 and at most 1. Measured on items that were not
