@@ -21,7 +21,7 @@ from gemel.distances import distance
 from gemel.errors import GalleryError
 from gemel.gallery.link import Link, Place
 from gemel.gallery.store import CHANGED_MEANWHILE, Hits, Meta, Row, Seq, Tombstone
-from gemel.neighbors.exact import loosened, nearest
+from gemel.neighbors.exact import nearest
 
 if TYPE_CHECKING:
     from jaxtyping import Float
@@ -32,7 +32,7 @@ FORMAT = 1
 """The newest schema that this version reads, and the one that it writes."""
 CHUNK = 1 << 24
 """Bytes of a model file that lie in one row."""
-BULK = 16
+BULK = 8
 """Rows from which on they are copied together, instead of one after another."""
 MARGIN = 8
 """Rows that are looked at beyond those asked for: the server's distances are rounded in another way."""
@@ -186,7 +186,7 @@ class PostgresStore:
                 whole = True  # an index may have overlooked some
                 continue
             found = nearest(q[None], vectors, k, metric)
-            if len(far) < fetch or far.max() > _reach(found.distance[0], q):
+            if len(far) < fetch or far.max() > _reach(found.distance[0], meta):
                 return Hits(tuple(ids[int(i)] for i in found.index[0]), found.distance[0])
             fetch *= 4
 
@@ -215,7 +215,8 @@ class PostgresStore:
     def index(self) -> None:
         """Let the server search fast among many rows, and nearly exactly; whoever writes waits until it is made.
 
-        A search among the rows of one identity stays exact.
+        It is made several times as fast where the server's `maintenance_work_mem` has room for all embeddings. A
+        search among the rows of one identity stays exact.
 
         Raises:
             GalleryError: the embeddings have too many dimensions.
@@ -366,9 +367,16 @@ def _keep(db: Any, schema: str, files: Mapping[str, bytes]) -> None:
             db.execute(f"INSERT INTO {schema}.gemel_model VALUES (%s, %s, %s)", (name, i, part))
 
 
-def _reach(found: Float[np.ndarray, " k"], q: Float[np.ndarray, " d"]) -> float:
-    """What the server may say of a row that is no farther than those that were found."""
-    return float(loosened(float(found[-1]), q[None], 0.0, np.dtype(np.float32))[0, 0]) if len(found) else -1.0
+def _reach(found: Float[np.ndarray, " k"], meta: Meta) -> float:
+    """What the server may say of a row that is no farther than those that were found.
+
+    Both add up as many numbers as there are dimensions, in single precision and in orders of their own. Lengths and
+    differences are off by a share of themselves, an angle by a share of one.
+    """
+    if not len(found):
+        return -1.0
+    error, last = 4 * (meta.dim + 8) * float(np.finfo(np.float32).eps), float(found[-1])
+    return last + error * (last + (meta.distance == "cosine"))
 
 
 def _values(row: Row, vector: Any) -> tuple[Any, ...]:
