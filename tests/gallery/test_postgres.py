@@ -14,10 +14,11 @@ import numpy as np
 import pytest
 
 from gemel.distances import DISTANCES, distance
-from gemel.errors import GalleryError
+from gemel.errors import GalleryError, MissingExtra
 from gemel.gallery import Gallery, MemoryStore, Meta, PostgresStore, Row, SQLiteStore, Store, Tombstone
 from gemel.gallery.matrix import Matrix
 from gemel.gallery.moving import migrate
+from gemel.gallery.rescue import rescue
 from gemel.siamese import Siamese
 from tests.gallery.server import Server
 
@@ -27,7 +28,7 @@ META = Meta("id", DIM, "euclidean", 0)
 WRITER = """
 import sys, time
 import numpy as np
-from gemel.errors import GalleryError
+from gemel.errors import GalleryError, MissingExtra
 from gemel.gallery import PostgresStore, Row
 store, name = PostgresStore(sys.argv[1]), sys.argv[2]
 for i in range(int(sys.argv[3])):
@@ -287,6 +288,7 @@ def test_who_may_only_read_reads(store: PostgresStore) -> None:
 
 
 def test_a_database_that_cannot_be_reached_is_named_but_its_password_is_not(tmp_path: Path) -> None:
+    pytest.importorskip("psycopg", reason="takes psycopg: pip install 'gemel[postgres]'")
     nowhere = f"postgresql://ada:s3cret@/staff?host={tmp_path}&gallery=people"
     for url, words in {
         nowhere: f"gallery 'people' of database 'staff' at {tmp_path}",
@@ -294,12 +296,21 @@ def test_a_database_that_cannot_be_reached_is_named_but_its_password_is_not(tmp_
         "postgresql://ada:s3cret@[::1/staff": "This is no URL of a database",
         "postgresql://ada:s3cret@host/staff?colour=red": "This is no URL of a database",
         f"postgresql://ada:s3cret@host/staff?gallery={'x' * 64}": "at most 63 bytes",
+        "postgresql://ada:s3cret@host/staff?gallery=100%25": "without %",
     }.items():
         with pytest.raises(GalleryError) as caught:
             Gallery(url)
         assert words in str(caught.value)
         assert caught.value.__cause__ is None
         assert "s3cret" not in str(caught.value)
+    with pytest.raises(GalleryError, match="pg_dump"):
+        rescue(nowhere, tmp_path / "rescued.db")
+
+
+def test_without_psycopg_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "psycopg", None)
+    with pytest.raises(MissingExtra, match=r"pip install 'gemel\[postgres\]'"):
+        Gallery("postgresql://ada@host/staff")
 
 
 def test_what_is_there_and_what_is_not(store: PostgresStore, postgres: Server) -> None:

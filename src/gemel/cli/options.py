@@ -25,7 +25,10 @@ Data = Annotated[
         metavar="DATA",
     ),
 ]
-GalleryFile = Annotated[str, typer.Argument(help="A gallery's file, such as people.db.", metavar="GALLERY")]
+GalleryFile = Annotated[
+    str,
+    typer.Argument(help="A gallery: a file, such as people.db, or postgresql://USER@HOST/DATABASE.", metavar="GALLERY"),
+]
 Probe = Annotated[str, typer.Argument(help="One file, or one text.", metavar="ITEM")]
 Threads = Annotated[Optional[int], typer.Option(min=1, help="Threads of the encoder; all cores when not given.")]
 Dim = Annotated[

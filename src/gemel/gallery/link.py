@@ -71,10 +71,8 @@ class Place:
                 "password as %40 and the like."
             ) from None
         gallery = unquote(mine[-1].removeprefix("gallery=")) if mine else ""
-        if len(gallery.encode()) > LONGEST:
-            raise GalleryError(
-                f"The name of a gallery in PostgreSQL has at most {LONGEST} bytes; {gallery!r} has more."
-            )
+        if len(gallery.encode()) > LONGEST or "%" in gallery:
+            raise GalleryError(f"A gallery in PostgreSQL has a name of at most {LONGEST} bytes, and without %.")
         host = str(parameters.get("host") or parameters.get("hostaddr") or "this machine")
         database = str(parameters.get("dbname") or parameters.get("user") or "")
         return cls(host, database, gallery, {"connect_timeout": REACH, **parameters})
@@ -193,7 +191,7 @@ def _reason(error: Any, so: str) -> str:
         return f"the server is full ({said}){so}. Make room and try again."
     if "vector" in said and code in ("0A000", "58P01", "42704"):
         return f"the server has no pgvector ({said}){so}. Have it installed: https://github.com/pgvector/pgvector"
-    if code[:2] in ("08", "57") or not code:
+    if code.startswith(("08", "57P")) or not code:
         return f"it cannot be reached ({said}){so}. Check host, name and password, and that the server runs."
     return f"{said}{so}."
 

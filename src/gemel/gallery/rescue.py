@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from gemel.errors import GalleryError
+from gemel.gallery.link import is_database
 from gemel.gallery.sqlite import SQLiteStore
 from gemel.gallery.store import Row, Seq
 
@@ -24,8 +25,10 @@ def rescue(path: str | Path, out: str | Path) -> tuple[int, list[str]]:
         How many items were saved, and what was lost, in words.
 
     Raises:
-        GalleryError: not even its first pages can be read.
+        GalleryError: not even its first pages can be read, or it is no file.
     """
+    if is_database(str(path)):
+        raise GalleryError("A gallery in a database is restored as its database is: from what pg_dump wrote.")
     store = SQLiteStore(path)
     try:
         meta = store.meta()
