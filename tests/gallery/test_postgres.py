@@ -315,10 +315,10 @@ def test_without_psycopg_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch
 
 
 def test_what_is_there_and_what_is_not(store: PostgresStore, postgres: Server) -> None:
-    with pytest.raises(GalleryError, match="holds a gallery already"):
+    with pytest.raises(GalleryError, match="there is a gallery already"):
         PostgresStore.create(url_of(store), META, {})
     for nothing in (postgres.url(), postgres.fresh()):
-        with pytest.raises(GalleryError, match=r"There is no gallery in .*name a model"):
+        with pytest.raises(GalleryError, match="there is no gallery yet; name a model"):
             Gallery(nothing)
     store._link.ask(f"WITH x AS (UPDATE {store._link.schema}.gemel_meta SET format = 99 RETURNING 1) SELECT 1")
     with pytest.raises(GalleryError, match=r"gallery format 99.*pip install -U gemel"):

@@ -105,7 +105,7 @@ class PostgresStore:
             with link.change() as db:
                 db.execute("SELECT pg_advisory_xact_lock(%s)", (APPLICATION,))
                 if _known(db, link.schema, "gemel_meta"):
-                    raise GalleryError(f"{link.place} holds a gallery already. Choose another name: ?gallery=NAME.")
+                    raise GalleryError(f"{link.place}: there is a gallery already. Choose another name: ?gallery=NAME.")
                 if link.place.gallery and not _known(db, link.schema):
                     db.execute(f"CREATE SCHEMA {link.schema}")
                 db.execute(SCHEMA.format(s=link.schema))
@@ -251,7 +251,7 @@ class PostgresStore:
     def _check(self) -> None:
         if not self._ask("SELECT to_regclass(%s) IS NOT NULL", (f"{self._link.schema}.gemel_meta",))[0][0]:
             raise GalleryError(
-                f"There is no gallery in {self._link.place}; name a model to begin one: --model MODEL.gemel."
+                f"{self._link.place}: there is no gallery yet; name a model to begin one: --model MODEL.gemel."
             )
         written = self._ask("SELECT format FROM {s}.gemel_meta")[0][0]
         if written > FORMAT:
