@@ -12,6 +12,7 @@ from gemel.items import Collection, Labels, Pairs, Triplets, read
 from gemel.siamese import Siamese, evaluate
 from gemel.siamese.decision import Decision
 from gemel.siamese.known import known_pairs
+from gemel.siamese.manifest import Origin
 from gemel.siamese.seen import Seen
 
 
@@ -38,6 +39,14 @@ def test_items_that_training_saw_are_refused_by_name(twin: Siamese) -> None:
     assert anyway.decision is not None
     assert anyway.seen.in_training(found.content).sum() == 2
     assert anyway.seen.in_calibration(found.content).all()
+
+
+def test_thresholds_for_one_among_many_take_strangers(twin: Siamese) -> None:
+    for identities, protocol, found in ((29, "open", False), (30, "open", True), (30, "closed", False)):
+        one = twin.but(origin=Origin(recipe={"protocol": protocol})).calibrate(vectors(identities))
+        assert one.decision is not None
+        assert (one.decision.open_set is not None) == found
+        assert Decision.from_json(json.loads(json.dumps(one.decision.json()))) == one.decision
 
 
 def test_evaluation_says_what_was_seen_before(twin: Siamese) -> None:

@@ -453,7 +453,8 @@ def _open_set(decision: Decision, fpir: float, size: int) -> float:
     if decision.open_set is None:
         raise NotCalibrated(
             "The calibration has no thresholds for one among many: it takes items of at least 30 identities that "
-            "training never saw. Calibrate anew with twin.calibrate(data), or leave out fpir."
+            "training never saw, and a twin of the open protocol. Calibrate anew with twin.calibrate(data), or leave "
+            "out fpir."
         )
     return decision.open_set.threshold(fpir, size)
 

@@ -89,7 +89,8 @@ def calibrated(
         among = fit_open_set(found.vectors[:, : one.method.dim], codes, one.metric, seed=seed, most=most)
         return replace(decision, open_set=among)
 
-    codes = None if data.identity is None else data.identity.codes[found.index]
+    strangers = data.identity if twin.recipe.get("protocol") != "closed" else None  # closed: training knew them all
+    codes = None if strangers is None else strangers.codes[found.index]
     twins = (twin, *(twin.prefix(length) for length in twin.prefixes))
     fitted = [(one.method, method.references) for one in twins]
     decisions = [each for each in twin.decisions if (each.method.pairwise, each.method.references) not in fitted]
