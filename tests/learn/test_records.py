@@ -15,6 +15,7 @@ from gemel.gallery import Gallery
 from gemel.items import Collection, RecordModality, TextModality, VectorModality, read
 from gemel.learn.arrange import arranged
 from gemel.learn.augment import Augment
+from gemel.learn.confuse import mined
 from gemel.learn.encoders import Branch, Branches, build
 from gemel.learn.mixture import Mixture, distorted
 from gemel.learn.noise import Noise
@@ -144,6 +145,18 @@ def test_branches_learn_by_other_losses(loss: str) -> None:
     data = products(60, 1).with_(identity=None)
     twin = train(data, QUICK.but(steps=4, loss=loss), progress=False)
     assert twin.method.branches == ("shape", "name")
+
+
+def test_what_is_mined_of_two_branches_is_of_the_other_one() -> None:
+    data = products(40, 1, lacking=0.2).with_(identity=None)
+    learner = outset(data, QUICK.but(holdout=0.0, mined=3)).learner
+    known = learner.steps.data
+    field = np.array([next(iter(known.raws[int(row)])) for row in known.place])
+    table = mined(learner, 3)
+    row, col = np.nonzero(table >= 0)
+    assert len(row) > len(np.unique(known.a))
+    assert (field[row] == "shape").all()
+    assert (field[table[row, col]] == "name").all()
 
 
 def test_records_are_fused_where_something_is_known_of_them() -> None:

@@ -205,6 +205,14 @@ def test_where_only_same_pairs_are_given_random_ones_are_assumed_to_differ(twin:
     assert "assumption" not in labelled.describe()
 
 
+def test_what_is_in_no_pair_is_of_no_side_and_assumed_to_differ_from_nothing() -> None:
+    rows = np.random.default_rng(0).normal(size=(60, 4)).astype(np.float32)
+    data = read(rows).with_(pairs=Pairs(np.arange(20), np.arange(20) + 20, same=np.ones(20, bool)))
+    pairs = known_pairs(data, Siamese.from_vectors(4).embed(data))
+    assert (~pairs.same).sum() == 20 * 19
+    assert (np.sort([pairs.a, pairs.b], axis=0) // 20 == [[0], [1]]).all()
+
+
 def test_given_pairs_are_measured_as_they_are(twin: Siamese) -> None:
     data = vectors()
     assert data.identity is not None

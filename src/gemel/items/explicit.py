@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from gemel.items.collection import Collection, Pairs
+from gemel.items.collection import UNKNOWN, Collection, Pairs
 
 if TYPE_CHECKING:
     from jaxtyping import Bool, Int
@@ -33,28 +33,28 @@ def some_of_each(same: Bool[np.ndarray, " n"], *, limit: int, seed: int) -> Int[
     return np.sort(np.concatenate([r if len(r) <= limit else rng.choice(r, limit, replace=False) for r in rows]))
 
 
-def side_of(pairs: Pairs, items: int) -> Bool[np.ndarray, " n"] | None:
-    """Which of so many items stand second in their pairs; None where one stands first in some and second in others.
+def side_of(pairs: Pairs, items: int) -> Int[np.ndarray, " n"] | None:
+    """Where each of so many items stands in its pairs: 0 first, 1 second, UNKNOWN in none; None where one does both.
 
     Questions and answers have sides; duplicates do not.
     """
-    second = np.zeros(items, bool)
-    second[pairs.b] = True
-    return None if second[pairs.a].any() else second
+    side = np.full(items, UNKNOWN)
+    side[pairs.a], side[pairs.b] = 0, 1
+    return None if side[pairs.a].any() else side
 
 
 def between(
     a: Int[np.ndarray, " m"],
     b: Int[np.ndarray, " m"],
-    second: Bool[np.ndarray, " n"] | None,
+    side: Int[np.ndarray, " n"] | None,
     *,
     limit: int,
     seed: int,
 ) -> Int[np.ndarray, " k"]:
-    """Positions of at most `limit` of some pairs, of those whose items stand on different sides where there are sides.
+    """Positions of at most `limit` of some pairs, of those with an item of each side where there are sides.
 
     Args:
-        second: as `side_of` says.
+        side: as `side_of` says.
     """
-    rows = np.arange(len(a)) if second is None else np.flatnonzero(second[a] != second[b])
+    rows = np.arange(len(a)) if side is None else np.flatnonzero(side[a] + side[b] == 1)
     return rows if len(rows) <= limit else np.sort(np.random.default_rng(seed).choice(rows, limit, replace=False))

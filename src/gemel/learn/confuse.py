@@ -1,7 +1,7 @@
 """What does the network confuse by now? Between two looks at the held-out pairs, batches are told.
 
 Of identities a few items each are embedded and the nearest other identities found; of pairs all items, and the nearest
-items that no chain of pairs connects.
+items that no chain of pairs connects, of the other branch where there are two.
 """
 
 from __future__ import annotations
@@ -77,7 +77,7 @@ def mined(learner: Learner, each: int) -> Int[np.ndarray, "n k"]:
     doubt = Doubt(skip=learner.recipe.skip, max_share=SHARE, within=0.0)
     chains = data.chains
     metric = distances.distance(metric_of(learner.recipe))
-    found = hard_negatives(vectors, chains, each, metric, anchors=np.unique(data.a), doubt=doubt)
+    found = hard_negatives(vectors, chains, each, metric, anchors=np.unique(data.a), doubt=doubt, side=data.side)
     table = np.full((len(data), each), UNKNOWN)
     table[found.anchor, np.arange(len(found)) - np.searchsorted(found.anchor, found.anchor)] = found.negative
     return table

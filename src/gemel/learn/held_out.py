@@ -107,10 +107,10 @@ def _assumed(
 ) -> tuple[Int[np.ndarray, " m"], Int[np.ndarray, " m"], Bool[np.ndarray, " m"]]:
     """Pairs of what hangs together by the pairs that were given, and of what does not; of different sides."""
     given = explicit(stop)
-    second = None if given is None else side_of(given, len(stop))
+    side = None if given is None else side_of(given, len(stop))
     a, b, same = pairs_of(units(stop, content=data.content), limit=4 * limit, seed=seed)
     kept = np.concatenate(
-        [rows[between(a[rows], b[rows], second, limit=limit, seed=seed)] for rows in map(np.flatnonzero, (same, ~same))]
+        [rows[between(a[rows], b[rows], side, limit=limit, seed=seed)] for rows in map(np.flatnonzero, (same, ~same))]
     )
     return a[kept], b[kept], same[kept]
 

@@ -52,6 +52,7 @@ def hard_negatives(
     *,
     anchors: Int[np.ndarray, " a"] | None = None,
     doubt: Doubt | None = None,
+    side: Int[np.ndarray, " n"] | None = None,
 ) -> Negatives:
     """The `k` nearest items of other identities for each anchor; ties go to the earlier item.
 
@@ -64,6 +65,8 @@ def hard_negatives(
         distance: how far apart.
         anchors: positions of the anchors; None: all items. Takes their number × n distances.
         doubt: which of them are left out, as likely the same after all; None: none.
+        side: [n] 0 or 1, and the negatives of an anchor are of the other side; an item of -1 has none and is none.
+            None: there are no sides.
     """
     doubt = Doubt() if doubt is None else doubt
     anchors = np.arange(len(vectors)) if anchors is None else anchors
@@ -73,7 +76,7 @@ def hard_negatives(
         positive = nearest_positive(vectors, identity, anchors, distance)
     bound = doubt.bound(positive, distance.typical(vectors.shape[1]))
     parts = [slice(start, start + ANCHORS) for start in range(0, max(1, len(anchors)), ANCHORS)]
-    found = [_hardest(vectors, identity, anchors[part], bound[part], k, doubt.skip, distance) for part in parts]
+    found = [_hardest(vectors, identity, anchors[part], bound[part], k, doubt.skip, distance, side) for part in parts]
     return Negatives(*(np.concatenate(columns) for columns in zip(*found, strict=True)))
 
 
@@ -107,6 +110,7 @@ def _hardest(
     k: int,
     skip: int,
     distance: Distance,
+    side: Int[np.ndarray, " n"] | None,
 ) -> tuple[Int[np.ndarray, " t"], Int[np.ndarray, " t"], Float[np.ndarray, " t"]]:
     """For a few anchors, the k nearest beyond `bound`, but for those among the nearest `skip` of all."""
     query, own, most = vectors[anchors], identity[anchors, None], k + skip + SPARE
@@ -118,6 +122,8 @@ def _hardest(
         tile = distance.matrix(query, vectors[start:end])
         codes = identity[None, start:end]
         other, near = (codes != own) & (codes >= 0), tile <= bound[:, None]
+        if side is not None:
+            other &= side[anchors, None] + side[None, start:end] == 1
         below += np.count_nonzero(other & near, axis=1)
         tile[near | ~other] = math.inf
         far, item = _nearest(far, item, tile, start, most)

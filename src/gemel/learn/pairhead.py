@@ -105,10 +105,12 @@ def _pairs_of(learner: Learner, vectors: Float[np.ndarray, "n d"]) -> _Pairs:
         a, b, same = pairs_of(unit, impostor_of=data.impostor_of, limit=MOST, seed=seed)
         a, b = a[same], b[same]
     metric = distances.distance(metric_of(learner.recipe))
-    hard = hard_negatives(vectors, np.where(unit >= 0, unit, UNKNOWN), NEGATIVES, metric, doubt=Doubt(within=0.0))
+    side, codes = data.side, np.where(unit >= 0, unit, UNKNOWN)
+    hard = hard_negatives(vectors, codes, NEGATIVES, metric, doubt=Doubt(within=0.0), side=side)
     rng = np.random.default_rng(seed)
     easy = rng.integers(len(data), size=(2, len(hard)))
     easy = easy[:, (unit[easy[0]] != unit[easy[1]]) & (unit[easy] >= 0).all(axis=0)]
+    easy = easy if side is None else easy[:, side[easy].sum(axis=0) == 1]
     left, right = np.concatenate([a, hard.anchor, easy[0]]), np.concatenate([b, hard.negative, easy[1]])
     return _Pairs(left, right, (np.arange(len(left)) < len(a)).astype(np.float32))
 

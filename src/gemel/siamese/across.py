@@ -44,13 +44,11 @@ def across(
         seed: of the sample of queries, where there are very many.
     """
     pairs = explicit(items)
-    second = None if pairs is None else side_of(pairs, len(items))
-    if pairs is None or second is None or not pairs.alike().all():
+    side = None if pairs is None else side_of(pairs, len(items))
+    if pairs is None or side is None or not pairs.alike().all():
         return ()
     unit = units(items, content=found.content)
-    paired = np.zeros(len(items), bool)
-    paired[pairs.a] = paired[pairs.b] = True
-    sides = [np.flatnonzero(paired & (second == side)) for side in (False, True)]
+    sides = [np.flatnonzero(side == which) for which in (0, 1)]
     called = names or ("a", "b")
 
     def direction(one: int, other: int) -> Across:

@@ -152,12 +152,12 @@ def _answers(pairs: Pairs, cut: float | None, origin: str) -> Bool[np.ndarray, "
 
 
 def _random(
-    unit: Int[np.ndarray, " n"], second: Bool[np.ndarray, " n"] | None, *, limit: int, seed: int
+    unit: Int[np.ndarray, " n"], side: Int[np.ndarray, " n"] | None, *, limit: int, seed: int
 ) -> tuple[np.ndarray, np.ndarray]:
     """Pairs of items of different chains, and of different sides where pairs have sides."""
     a, b, same = pairs_of(unit, limit=4 * limit, seed=seed)
     a, b = a[~same], b[~same]
-    kept = between(a, b, second, limit=limit, seed=seed)
+    kept = between(a, b, side, limit=limit, seed=seed)
     return a[kept], b[kept]
 
 

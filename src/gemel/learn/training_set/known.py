@@ -13,9 +13,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from gemel.items import UNKNOWN, Collection, Decoded, Modality, Pairs
+from gemel.items import UNKNOWN, Collection, Decoded, Modality, Pairs, RecordModality
 from gemel.items.components import components, dense
-from gemel.items.explicit import explicit
+from gemel.items.explicit import explicit, side_of
 from gemel.items.modality import Raws
 from gemel.items.units import claims
 from gemel.learn.losses import Knows
@@ -125,6 +125,12 @@ class TrainingSet:
         hubs = n + content
         a, b = np.concatenate([self.a, np.arange(n)]), np.concatenate([self.b, hubs])
         return dense(components(n + int(content.max(initial=-1)) + 1, a, b)[:n])
+
+    @property
+    def side(self) -> Int[np.ndarray, " n"] | None:
+        """Which branch each item of a pair is for, 0 or 1, and UNKNOWN of the others; None: all are for one."""
+        apart = isinstance(self.modality, RecordModality) and self.modality.single
+        return side_of(Pairs(self.a, self.b), len(self)) if apart else None
 
     def prepared(self, rows: Int[np.ndarray, " b"], rng: np.random.Generator) -> dict[str, Tensor]:
         """Encoder inputs of the given items as they train: one row each, cut at random where they are long."""
