@@ -10,7 +10,7 @@ import pytest
 import torch
 
 import gemel
-from gemel.errors import ModelError, NotCalibrated, NotEnoughData, RecipeError
+from gemel.errors import DataError, ModelError, NotCalibrated, NotEnoughData, RecipeError
 from gemel.gallery import Gallery
 from gemel.items import Collection, RecordModality, TextModality, VectorModality, read
 from gemel.learn.arrange import arranged
@@ -25,6 +25,7 @@ from gemel.learn.waves import Waves
 from gemel.recipe import Recipe
 from gemel.report import write_report
 from gemel.siamese import evaluate
+from gemel.siamese.duplication import duplicates, known_already
 from tests.learn.killing import assert_resumes
 
 WORDS = "red green blue old new small large wooden metal glass lamp chair table clock shelf mirror".split()
@@ -114,6 +115,18 @@ def test_two_branches_find_each_other(two: gemel.Siamese, tmp_path: Path) -> Non
     page = write_report(tmp_path / "b.html", again, seen).read_text(encoding="utf-8")
     assert "name → shape R@1" in page
     assert "shape with name" in page
+
+
+def test_what_two_branches_decide_is_asked_of_one_item_of_each_only(two: gemel.Siamese) -> None:
+    shape, lamp = {"shape": [0.0] * 6}, {"name": "red lamp"}
+    found = two.score([shape, lamp], [lamp, lamp])
+    np.testing.assert_allclose(found, [two.score(shape, lamp), 1], atol=1e-5)
+    assert two.verify({**shape, "name": None}, {**lamp, "shape": None}) == two.verify(shape, lamp)
+    for ask in (duplicates, lambda twin, data: known_already(twin, lamp, data)):
+        with pytest.raises(NotCalibrated, match="two of the same kind"):
+            ask(two, products(9, 1))
+    with pytest.raises(DataError, match="Leave out refs"):
+        two.verify(shape, refs=["red lamp", "old lamp"])
 
 
 def test_a_branch_is_a_twin_of_its_own(two: gemel.Siamese) -> None:

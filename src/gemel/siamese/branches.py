@@ -15,11 +15,11 @@ import numpy as np
 from gemel.errors import ModelError, NotCalibrated
 from gemel.items.branched import branched
 from gemel.items.collection import Collection
-from gemel.items.record import PRESENT, RecordModality
+from gemel.items.record import PRESENT, RecordModality, is_missing
 from gemel.siamese.onnx import OnnxEncoder
 
 if TYPE_CHECKING:
-    from jaxtyping import Float
+    from jaxtyping import Bool, Float
 
     from gemel.siamese.twin import Siamese
 
@@ -84,22 +84,40 @@ def sided(twin: Siamese, items: Any, side: int) -> Any:
     return [item if isinstance(item, Mapping) else {field: item} for item in items]
 
 
-def of_one_branch(twin: Siamese, a: Any, b: Any) -> bool:
-    """Whether two items, or lists of them, are of the same branch: the decision is about one of each."""
-    if not twin.method.branches:
-        return False
-    one, other = (sided(twin, items, side) for side, items in enumerate((a, b)))
-    one, other = (next(iter(items), {}) if isinstance(items, list) else items for items in (one, other))
-    return isinstance(one, Mapping) and isinstance(other, Mapping) and one.keys() == other.keys()
+def of_one_branch(twin: Siamese, a: Any, b: Any) -> Bool[np.ndarray, " n"]:
+    """Whether two items, or those of two lists row by row, are of one branch: the decision is about one of each.
+
+    Args:
+        twin: one of two branches.
+    """
+    from gemel.siamese.embedding import sources_of
+
+    lists = [sources_of(sided(twin, items, side), twin.modality) for side, items in enumerate((a, b))]
+    pairs = zip(*(map(_fields_of, items) for items in lists), strict=True)
+    return np.array([one == other for one, other in pairs], bool)
+
+
+def refuse_branches(twin: Siamese) -> None:
+    """Raises NotCalibrated where any two of some items would be judged, and the decision is about one of each branch."""
+    if twin.method.branches:
+        raise NotCalibrated(
+            f"The decision is about {' with '.join(twin.method.branches)}, and among many items are two of the same "
+            "kind: look at one branch by itself, twin.branch(…).calibrate(data), or ask twin.verify about two items."
+        )
 
 
 def refuse_one_branch(twin: Siamese, a: Any, b: Any) -> None:
     """Raises NotCalibrated where both items are of the same branch."""
-    if of_one_branch(twin, a, b):
+    if twin.method.branches and of_one_branch(twin, a, b).any():
         raise NotCalibrated(
             f"The decision is about {' with '.join(twin.method.branches)}, and both items are of one of them: there is "
             "a distance between them, but no verdict. Calibrate that branch by itself: twin.branch(…).calibrate(data)."
         )
+
+
+def _fields_of(item: Any) -> list[str]:
+    """The fields that an item has."""
+    return [name for name, value in item.items() if not is_missing(value)] if isinstance(item, Mapping) else []
 
 
 def part_of(twin: Siamese, field: str) -> tuple[Any, OnnxEncoder]:

@@ -18,6 +18,7 @@ from gemel.items.words import many
 from gemel.neighbors.close import ClosePairs, close_pairs
 from gemel.neighbors.exact import nearest
 from gemel.neighbors.staged import close_in_stages, nearest_in_stages
+from gemel.siamese.branches import refuse_branches
 from gemel.siamese.embedding import Embeddings, Progress
 from gemel.siamese.manifest import finite
 from gemel.siamese.operating import OperatingPoint
@@ -131,10 +132,11 @@ def duplicates(
         progress: called with (items done, items in all), for the embeddings and then for the pairs.
 
     Raises:
-        NotCalibrated: there is no decision, or no threshold at that rate.
+        NotCalibrated: there is no decision, or no threshold at that rate; or one for one item of each branch.
         DataError: more than ten million pairs would be found.
         TooManyBad: more bad items than allowed.
     """
+    refuse_branches(twin)
     decision = applicable(twin.decisions, twin.method, graded=twin.grades is not None)
     decision = decision if prior is None else decision.at(prior)
     point = decision.asked(fmr)
@@ -200,10 +202,11 @@ def known_already(
         fmr, prior, allow_bad, progress: as in `duplicates`.
 
     Raises:
-        NotCalibrated: there is no decision, or no threshold at that rate.
+        NotCalibrated: there is no decision, or no threshold at that rate; or one for one item of each branch.
         UnreadableItem: the item cannot be read.
         TooManyBad: more bad items of the collection than allowed.
     """
+    refuse_branches(twin)
     decision = applicable(twin.decisions, twin.method, graded=twin.grades is not None)
     asked = twin.embed([item])
     for bad in asked.bad:

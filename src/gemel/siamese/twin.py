@@ -230,12 +230,12 @@ class Siamese:
         the identical, ½ for strangers. That is an order, not a probability.
         """
         distance = self.distance(a, b)
+        score = 1 / (1 + np.asarray(distance) / self.metric.typical(self.method.dim))
         if self.grades is not None:
             score = self.grades.at(distance)
-        elif self.decision is not None and not of_one_branch(self, a, b):
-            score = self.decision.probability(distance)
-        else:
-            score = 1 / (1 + np.asarray(distance) / self.metric.typical(self.method.dim))
+        elif self.decision is not None:
+            alike = of_one_branch(self, a, b).reshape(np.shape(distance)) if self.method.branches else False
+            score = np.where(alike, score, self.decision.probability(distance))
         return float(score) if np.ndim(distance) == 0 else np.asarray(score)
 
     def verify(
@@ -270,6 +270,8 @@ class Siamese:
         others = [sided(self, b, 1)] if refs is None else sources_of(sided(self, refs, 1), self.modality)
         if (b is None) == (refs is None) or not others:
             raise DataError("Compare with one item, b, or with one reference or more of an identity, refs=[…].")
+        if len(others) > 1:
+            self.method.facing(len(others))  # two branches have no references
         decision = applicable(self.decisions, self.method, len(others), graded=self.grades is not None)
         one = sided(self, a, 0)
         refuse_one_branch(self, one, others[0])
