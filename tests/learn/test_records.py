@@ -10,7 +10,7 @@ import pytest
 import torch
 
 import gemel
-from gemel.errors import DataError, ModelError, NotCalibrated, NotEnoughData, RecipeError
+from gemel.errors import DataError, ModelError, NotCalibrated, NotEnoughData, Overlap, RecipeError
 from gemel.gallery import Gallery
 from gemel.items import Collection, RecordModality, TextModality, VectorModality, read
 from gemel.learn.arrange import arranged
@@ -134,6 +134,9 @@ def test_a_branch_is_a_twin_of_its_own(two: gemel.Siamese) -> None:
     assert names.modality.name == "text"
     np.testing.assert_allclose(names.embed(["red lamp"]).vectors, two.embed([{"name": "red lamp"}]).vectors, atol=1e-6)
     assert shapes.embed(np.zeros((3, 6), np.float32)).vectors.shape == (3, 16)
+    taught = products(200, 1)
+    with pytest.raises(Overlap, match="trained on"):
+        names.calibrate(read([taught.source(i)["name"] for i in range(40)], labels=[f"p{i // 2}" for i in range(40)]))
     with pytest.raises(ModelError, match="no branch 'title'"):
         two.branch("title")
     with pytest.raises(ModelError, match="no branches"):

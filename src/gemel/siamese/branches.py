@@ -98,7 +98,7 @@ def of_one_branch(twin: Siamese, a: Any, b: Any) -> Bool[np.ndarray, " n"]:
 
 
 def refuse_branches(twin: Siamese) -> None:
-    """Raises NotCalibrated where any two of some items would be judged, and the decision is about one of each branch."""
+    """Raises NotCalibrated where any two of many items would be judged, and the decision is about one of each."""
     if twin.method.branches:
         raise NotCalibrated(
             f"The decision is about {' with '.join(twin.method.branches)}, and among many items are two of the same "

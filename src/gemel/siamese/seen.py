@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Self
 import numpy as np
 
 from gemel.errors import ModelError
+from gemel.items.decoded import field_mark
 from gemel.siamese.manifest import SEEN, Part
 
 if TYPE_CHECKING:
@@ -59,6 +60,10 @@ class Seen:
     def in_calibration(self, content: Int[np.ndarray, " k"]) -> Bool[np.ndarray, " k"]:
         """Which of these items calibration saw."""
         return np.isin(content, self.calibrated)
+
+    def alone(self, field: str) -> Seen:
+        """What training saw of one field, by itself, of records of one field each."""
+        return Seen.of(trained=self.trained ^ field_mark(field))
 
     @cached_property
     def _table(self) -> np.ndarray:

@@ -385,6 +385,7 @@ class Siamese:
             method=replace(self.method, branches=()),
             decisions=(),
             gradings=(),
+            seen=self.seen.alone(field),
             kept=None,
         )
 
