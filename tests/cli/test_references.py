@@ -91,7 +91,7 @@ def test_a_rate_is_asked_against_either_kind(gemel: Shell, bare: Path, tmp_path:
         (("verify", "A", "--refs", "A", "BAD", "A"), r"bad\.png"),
         (("verify", "A", "--refs", "A", "A", "A"), "distance 0 from each other"),
         (("verify", "A", "--refs", "A", "--score"), "--score says how similar two items are"),
-        (("verify", "A", "--refs"), "Missing argument"),
+        (("verify", "A", "--refs"), "Compare A with another item"),
         (("calibrate", "DATA", "--refs", 6), "6 references .* 7 items .*of 24 identities .*, 0 have so many"),
         (("calibrate", "DATA", "--normalise"), "say with refs how many"),
         (("evaluate", "DATA", "--refs", 3, "--report", "r.html"), "A report is about pairs"),
