@@ -192,6 +192,23 @@ def test_what_is_no_sound_is_named_and_costs_nothing_else(tmp_path: Path) -> Non
             AudioModality().load(wrong)
 
 
+@pytest.mark.parametrize(("bits", "kind"), [("U8", np.uint8), ("16", np.int16), ("32", np.int32)])
+def test_an_array_of_pcm_is_what_its_file_is(bits: str, kind: type, tmp_path: Path) -> None:
+    file = written(tmp_path / "a.wav", tone(440), subtype=f"PCM_{bits}")
+    whole = AudioModality(rate=RATE).load(file)
+    half = 2.0 ** (8 * np.dtype(kind).itemsize - 1)
+    pcm = (whole[:, 0].astype(np.float64) * half + (half if kind is np.uint8 else 0)).round().astype(kind)
+    np.testing.assert_array_equal(AudioModality(rate=RATE).load(pcm), whole)
+
+
+def test_channels_before_time_are_refused_and_not_mixed_into_one_sample() -> None:
+    for shape in ((1, 800), (2, 800)):
+        with pytest.raises(UnreadableItem, match=r"800\] where \[time\] or \[time, channels\]"):
+            AudioModality().load(np.zeros(shape, np.float32))
+    with pytest.raises(UnreadableItem, match="0 seconds"):
+        AudioModality().load(np.zeros((800, 0), np.float32))
+
+
 def test_rates_that_differ_are_said_and_brought_to_one(tmp_path: Path) -> None:
     for i in range(6):
         rate = 8000 if i else 44100
@@ -242,3 +259,5 @@ def test_names_of_files_say_what_is_known(tmp_path: Path) -> None:
             read(tmp_path, names=wrong)
     with pytest.raises(DataError, match="none of 5 files has a name like"):
         read(tmp_path, names="{identity}-{group}")
+    with pytest.raises(DataError, match="names are of the files of a folder"):
+        read({"file": ["a.wav"], "who": ["a"]}, names="{identity}_{}")

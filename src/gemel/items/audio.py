@@ -74,7 +74,8 @@ class AudioModality:
         """One sound at the modality's rate, float32 [samples, channels].
 
         Args:
-            source: a path, bytes of a file, or an array [time] or [time, channels] at that rate.
+            source: a path, bytes of a file, or an array [time] or [time, channels] at that rate: numbers from -1 to 1,
+                or PCM, which are whole numbers of 8, 16 or 32 bits.
 
         Raises:
             UnreadableItem: no sound, none of any length, or other channels than expected.
@@ -87,7 +88,7 @@ class AudioModality:
             samples = sounds.brought(samples, rate, self.rate)
         else:
             samples = _of_array(source, called)
-        if not len(samples):
+        if not samples.size:
             raise UnreadableItem(called, "is a sound of 0 seconds")
         if not np.isfinite(samples).all():
             raise UnreadableItem(called, "holds a NaN or an infinity")
@@ -189,11 +190,15 @@ def heard(paths: Sequence[Any], origin: str, *, rate: float | None = None) -> tu
 
 def _of_array(source: Any, called: str) -> Float[np.ndarray, "t c"]:
     try:
-        samples = np.asarray(source, np.float32)
+        given = np.asarray(source)
+        samples = given.astype(np.float32)
     except (ValueError, TypeError):
         raise UnreadableItem(
             called, "is no sound: a file, or an array [time] or [time, channels], is expected"
         ) from None
-    if samples.ndim not in (1, 2):
+    if samples.ndim not in (1, 2) or 0 < len(samples) < samples.size // len(samples):
         raise UnreadableItem(called, f"has shape {list(samples.shape)} where [time] or [time, channels] is expected")
+    if given.dtype.kind in "iu" and given.dtype.itemsize < 8:
+        kinds = np.iinfo(given.dtype)
+        samples = np.float32(2) * (samples - (kinds.min + kinds.max + 1) // 2) / np.float32(kinds.max - kinds.min + 1)
     return samples[:, None] if samples.ndim == 1 else samples
