@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 from PIL import Image
 
@@ -73,6 +74,16 @@ def records(length: int = 6) -> tuple[RecordModality, list[dict[str, Any]]]:
         sources[i] = {**sources[i], name: None}
     raws = [bare.load(source) for source in sources]
     return bare.fit(raws), raws
+
+
+@pytest.mark.parametrize("nothing", [None, "", float("nan"), np.float32("nan"), pd.NA, pd.NaT])
+def test_a_number_is_itself_and_what_is_nothing_is_missing(nothing: Any) -> None:
+    modality = RecordModality({"price": VectorModality(1, scaled=True), "size": VectorModality(2)})
+    assert modality.load({"price": 12.5, "size": nothing})["price"].tolist() == [12.5]
+    assert list(modality.load({"price": nothing, "size": [1, 2]})) == ["size"]
+    assert modality.load('{"price": 3}')["price"].tolist() == [3]
+    with pytest.raises(UnreadableItem, match="where \\[2\\] is expected"):
+        modality.load({"size": 3})
 
 
 def test_what_is_missing_is_said_and_not_looked_at() -> None:
@@ -173,6 +184,7 @@ def test_columns_and_patterns_make_records(shop: Path) -> None:
     assert sorted(data.load(4)) == ["photo", "price"]
     assert sorted(data.load(5)) == ["name", "photo"]
     assert data.load(1)["price"] == [11.0]
+    assert read(shop, fields="name,photo=photos/{sku:0>1}.png").source(3)["photo"].endswith("3.png")
 
 
 def test_an_unreadable_field_loses_its_record_alone(shop: Path) -> None:
@@ -192,6 +204,8 @@ def test_an_unreadable_field_loses_its_record_alone(shop: Path) -> None:
         ("name,photo=photos/{skuu}.png", "no column 'skuu'"),
         ("name,photo=pictures/{sku}.png", "none of 6 paths"),
         ("name,photo=photos/{sku.png", "cannot be read"),
+        ("name,photo=photos/{sku:05d}.png", "cannot be read.*0>5"),
+        ("name,photo=photos/{}.png", "cannot be read"),
     ],
 )
 def test_fields_that_cannot_be_are_refused(shop: Path, fields: str, reason: str) -> None:

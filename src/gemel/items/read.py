@@ -129,6 +129,8 @@ def read(
 def _read(source: Any, labels: Any | None, told: _Told) -> Collection:
     if told.fields and not is_table(source):
         raise DataError(f"fields are columns of a table, and {source!r:.80} is none; expected {', '.join(FILES)}.")
+    if told.names and (not isinstance(source, str | Path) or Path(source).is_file()):
+        raise DataError(f"names are of the files of a folder, and {source!r:.80} is none; a table has columns.")
     if isinstance(source, str | Path):
         return _path(Path(source), labels, told)
     if is_table(source):

@@ -24,6 +24,8 @@ Record = dict[str, Any]
 
 PRESENT = "present"
 """The prepared array that says which fields an item has."""
+NOTHING = ("NAType", "NaTType")
+"""Types of what pandas, which need not be there, puts where nothing is."""
 
 
 @dataclass(frozen=True)
@@ -176,7 +178,7 @@ def _taken(array: np.ndarray, places: Int[np.ndarray, " m"]) -> np.ndarray:
 
 
 def is_missing(value: Any) -> bool:
-    """None, an empty text, or NaN."""
-    if value is None or (isinstance(value, str | bytes) and not value.strip()):
+    """None, an empty text, NaN, or what pandas has for them."""
+    if value is None or type(value).__name__ in NOTHING or (isinstance(value, str | bytes) and not value.strip()):
         return True
-    return isinstance(value, float) and bool(np.isnan(value))
+    return isinstance(value, float | np.floating) and bool(np.isnan(value))

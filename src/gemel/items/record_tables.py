@@ -68,7 +68,8 @@ def read_records(table: Table, columns: Columns, fields: Mapping[str, str], *, r
         raise DataError(f"{table.origin} has no rows.")
     sources, modalities, notes = dict[str, Sequence[Any]](), dict[str, Modality](), list[str]()
     for name, column in fields.items():
-        sources[name], modalities[name], said = _field(name, column, cells, root, table.origin, form)
+        part = {word: cells[word] for word in named[name]}
+        sources[name], modalities[name], said = _field(name, column, part, root, table.origin, form)
         notes += said
     kinds = ", ".join(f"{name} ({_kind(modality)})" for name, modality in modalities.items())
     n = len(next(iter(cells.values())))
@@ -122,8 +123,12 @@ def _columns(column: str, table: Table) -> list[str]:
     """The columns that a field is made of."""
     try:
         inside = [name for _, name, _, _ in string.Formatter().parse(column) if name]
-    except ValueError as error:
-        raise RecipeError(f"The pattern {column!r} cannot be read: {error}") from None
+        column.format_map(dict.fromkeys(inside, "text"))
+    except (ValueError, LookupError, AttributeError, TypeError) as error:
+        raise RecipeError(
+            f"The pattern {column!r} cannot be read: {error}. What stands in braces is the name of a column, whose "
+            "cells are texts: photos/{id}.jpg, or photos/{id:0>5}.jpg for 00017."
+        ) from None
     names = inside or [column]
     for name in names:
         if name not in table.names:
@@ -137,8 +142,7 @@ def _field(
     """What is decoded of a field, how, and what was guessed."""
     called = f"{origin}, {name}"
     if column not in cells:
-        pattern = Patterned(column, {word: cells[word] for word in cells if f"{{{word}}}" in column})
-        return _files(Paths(root, pattern), called, form)
+        return _files(Paths(root, Patterned(column, cells)), called, form)
     values = cells[column]
     if (found := _numbers(values)) is not None:
         return Numbers(found), VectorModality(1, scaled=True), []

@@ -46,7 +46,7 @@ class VectorModality:
         return np.dtype(np.float32)
 
     def load(self, source: Any) -> Float[np.ndarray, " d"]:
-        """One vector, float32 [dim], from a sequence of numbers or a `.npy` file.
+        """One vector, float32 [dim], from a sequence of numbers or a `.npy` file; of one number, from that.
 
         Raises:
             UnreadableItem: another length, not numbers, or a NaN or infinity among them.
@@ -54,7 +54,7 @@ class VectorModality:
         called = str(source) if isinstance(source, str | Path) else "vector"
         try:
             value = np.load(source, allow_pickle=False) if isinstance(source, str | Path) else source
-            vector = np.array(value, np.float32)
+            vector = np.array(value, np.float32, ndmin=int(self.dim == 1))
         except FileNotFoundError:
             raise UnreadableItem(called, "there is no such file") from None
         except (ValueError, TypeError, OSError, EOFError):
