@@ -151,6 +151,20 @@ def test_a_gallery_moves_to_another_model(tmp_path: Path) -> None:
         open_already.identities()
 
 
+def test_what_is_forgotten_is_not_left_by_an_interrupted_move(tmp_path: Path) -> None:
+    faces, path = pictures(tmp_path / "faces"), tmp_path / "people.db"
+    with Gallery(path, pixels(64)) as people:
+        people.enroll_all(read(faces))
+        (faces / "p1" / "4.png").unlink()
+        with pytest.raises(TooManyBad):
+            migrate(path, pixels(16))
+        aside = tmp_path / "people.db.moving"
+        secret = pixels(16).embed(faces / "p3" / "9.png").vectors[0].tobytes()
+        assert secret in aside.read_bytes()
+        people.forget("p3")
+    assert not any(secret in file.read_bytes() for file in tmp_path.glob("people.db*"))
+
+
 def test_what_is_exported_can_be_imported(filled: Path, twin: Siamese, tmp_path: Path) -> None:
     with Gallery(filled) as people:
         assert people.export(tmp_path / "people.parquet") == 18

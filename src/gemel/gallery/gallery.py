@@ -6,6 +6,7 @@ Items come in here in the user's frame; below are rows and vectors only.
 from __future__ import annotations
 
 import difflib
+import json
 import math
 import threading
 import warnings
@@ -21,6 +22,7 @@ from gemel.gallery.answers import Enrolled, EnrolledAll, Hit, Match, Twice
 from gemel.gallery.doubles import clusters, duplicates
 from gemel.gallery.enrolling import rows_of
 from gemel.gallery.matrix import Matrix
+from gemel.gallery.moving import forget_aside
 from gemel.gallery.opening import graph_of, opened, settled
 from gemel.gallery.store import Hits, Row, Store
 from gemel.gallery.tables import read_rows, write_rows
@@ -72,7 +74,7 @@ class Gallery:
         self.twin = settled(self.store, twin, threads)
         self._matrix = Matrix(self.twin.method.dim, self.twin.metric)
         self._embedding_id = self.twin.embedding_id
-        self._graph = graph_of(url)
+        self._url, self._graph = url, graph_of(url)
         self._lock = threading.RLock()
 
     def enroll(
@@ -88,10 +90,12 @@ class Gallery:
                 files again.
 
         Raises:
+            DataError: metadata that JSON does not have.
             UnreadableItem, TooManyBad: not one of the items can be read. Otherwise bad ones are reported.
             GalleryError: it cannot be written; nothing was enrolled.
         """
         _refuse_empty(identity)
+        _refuse_metadata(metadata)
         given = collected(items, self.twin.modality)
         found = self.twin.embed(given)
         if not len(found):
@@ -281,7 +285,10 @@ class Gallery:
             rows = [row for row in self._known(identity) if content is None or row.content == content]
             if not rows:
                 raise DataError(f"{identity!r} has no such item. Nothing was removed.")
-            self.store.remove([row.id for row in rows])
+            ids = [row.id for row in rows]
+            self.store.remove(ids)
+            if self._url is not None:
+                forget_aside(self._url, ids)
             self._rows()
         return len(rows)
 
@@ -414,12 +421,12 @@ class Gallery:
             raise _unreadable(found.bad)
         return found
 
-    def _nearest(self, q: Float[np.ndarray, " d"], k: int, where: str | None = None) -> list[tuple[Row, float]]:
+    def _nearest(self, q: Float[np.ndarray, " d"], k: int) -> list[tuple[Row, float]]:
         """The nearest rows, from the store where it searches, otherwise from the rows it told; call with the lock."""
         rows = self._rows()
-        hits = None if rows.graph is not None else self.store.search(q, k, where)
+        hits = None if rows.graph is not None else self.store.search(q, k)
         if hits is None:
-            hits = rows.search(q, k, where)
+            hits = rows.search(q, k)
         elif not rows.rows.keys() >= set(hits.ids):  # somebody enrolled between the two looks
             rows = self._rows()
         return _found(rows, hits)
@@ -462,6 +469,13 @@ def _open_set(decision: Decision, fpir: float, size: int) -> float:
 def _refuse_empty(identity: str) -> None:
     if not identity.strip():
         raise DataError("An identity needs a name; it came empty.")
+
+
+def _refuse_metadata(metadata: Mapping[str, Any] | None) -> None:
+    try:
+        json.dumps(dict(metadata or {}), allow_nan=False)
+    except (TypeError, ValueError) as error:
+        raise DataError(f"Metadata are plain JSON values, and {metadata!r} came ({error}).") from None
 
 
 def _unreadable(bad: tuple[Bad, ...]) -> GemelError:

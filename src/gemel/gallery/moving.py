@@ -52,13 +52,14 @@ def migrate(url: str | Path, twin: Siamese, *, drop: bool = False, progress: Pro
         TooManyBad: items cannot be had any more, and `drop` was not said.
         GalleryError: somebody wrote meanwhile; to move again goes on where this ended.
     """
-    store, aside = store_at(url), Path(f"{Place.of(str(url)).plain if is_database(url) else url}.moving")
+    store, aside = store_at(url), aside_of(url)
     before = store.meta()
     goal = Meta(twin.embedding_id, twin.method.dim, twin.method.distance, before.seq)
     beside = _beside(aside, goal)
     try:
         rows = [change for change in store.changes(0) if isinstance(change, Row)]
         done = {row.id: row.vector for row in beside.changes(0) if isinstance(row, Row)}
+        beside.remove(list(done.keys() - {row.id for row in rows}))
         todo, bad = [row for row in rows if row.id not in done], list[Bad]()
         for start in range(0, len(todo), AT_ONCE):
             part = todo[start : start + AT_ONCE]
@@ -82,6 +83,19 @@ def migrate(url: str | Path, twin: Siamese, *, drop: bool = False, progress: Pro
     for file in (aside, Path(f"{aside}-wal"), Path(f"{aside}-shm"), *([] if graph is None else [graph])):
         file.unlink(missing_ok=True)
     return Moved(len(rows) - len(bad), tuple(bad))
+
+
+def aside_of(url: str | Path) -> Path:
+    """Where new embeddings gather while a gallery moves; it stays there where the move was interrupted."""
+    return Path(f"{Place.of(str(url)).plain if is_database(url) else url}.moving")
+
+
+def forget_aside(url: str | Path, ids: Sequence[str]) -> None:
+    """Remove rows from what an interrupted move has left, too."""
+    if aside_of(url).exists():
+        beside = SQLiteStore(aside_of(url))
+        beside.remove(ids)
+        beside.close()
 
 
 def _beside(aside: Path, goal: Meta) -> SQLiteStore:
