@@ -87,6 +87,7 @@ def pairs_of(words: list[str] | None) -> dict[str, Any]:
 
 def _all(people: Gallery, whole: str, more: dict[str, Any], *, keep: bool, as_json: bool) -> None:
     from gemel.items import read
+    from gemel.items.words import many
 
     data = read(Path(whole), **reading(more))
     with progress("enrolling") as bar:
@@ -96,6 +97,8 @@ def _all(people: Gallery, whole: str, more: dict[str, Any], *, keep: bool, as_js
     values = {"added": done.added, "already": done.already, "unnamed": done.unnamed, "bad": len(done.bad)}
     left = [(done.already, "known already"), (done.unnamed, "without an identity"), (len(done.bad), "unreadable")]
     words = "".join(f", {count:,} {what}" for count, what in left if count)
-    answer(f"{done.added:,} items enrolled{words}; {len(people):,} identities known", values, as_json=as_json)
+    answer(
+        f"{many(done.added, 'item')} enrolled{words}; {many(len(people), 'identity')} known", values, as_json=as_json
+    )
     if done.bad and len(done.bad) > more["allow_bad"] * len(data):
         raise TooManyBad(f"{len(done.bad):,} of {len(data):,} items cannot be used; the others are enrolled.")

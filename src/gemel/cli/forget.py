@@ -25,9 +25,10 @@ def forget(
     gemel forget people.db ada --item blurred.jpg
     """
     from gemel.gallery import Gallery
+    from gemel.items.words import many
 
     with Gallery(gallery, threads=threads) as people:
         gone = people.forget(name, None if item is None else one_of(item, people.twin))
         left = len(people)
-    words = f"{name}: {gone} {'item' if gone == 1 else 'items'} forgotten; {left:,} identities known"
+    words = f"{name}: {many(gone, 'item')} forgotten; {many(left, 'identity')} known"
     answer(words, {"identity": name, "forgotten": gone, "identities": left}, as_json=as_json)

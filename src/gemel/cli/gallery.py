@@ -25,13 +25,14 @@ def info(
     gemel gallery info people.db --names
     """
     from gemel.gallery import Gallery
+    from gemel.items.words import many
 
     with Gallery(file) as people:
         identities = people.identities()
         size = len(people.items())
         about = people.twin.describe()
         described = people.twin.json()
-    words = [f"{len(identities):,} identities, {size:,} items.", *(identities if names else ()), about]
+    words = [f"{many(len(identities), 'identity')}, {many(size, 'item')}.", *(identities if names else ()), about]
     values = {"identities": len(identities), "items": size, "model": described}
     answer("\n".join(words), values | ({"names": list(identities)} if names else {}), as_json=as_json)
 
@@ -77,12 +78,14 @@ def index(
     gemel gallery index people.db
     """
     from gemel.gallery import Gallery
+    from gemel.items.words import many
 
     with Gallery(file) as people:
         promise = people.index(recall)
-    found = f"{promise.recall:.1%} of the ten nearest found, on {promise.queries:,} items that were not yet in it"
+    found = f"{promise.recall:.1%} of the ten nearest found, on {many(promise.queries, 'item')} not yet in it"
     missed = "" if promise.kept else f"; less than the {recall:.1%} asked for"
-    answer(f"{found}{missed}", asdict(promise) | {"kept": promise.kept}, as_json=as_json)
+    words = f"{found}{missed}" if promise.queries else "Built; there are too few items to measure how much it finds."
+    answer(words, asdict(promise) | {"kept": promise.kept}, as_json=as_json)
 
 
 @gallery.command()
@@ -115,11 +118,12 @@ def export(
     """
     from gemel.cli.targets import refuse_file
     from gemel.gallery import Gallery
+    from gemel.items.words import many
 
     refuse_file(out)
     with Gallery(file) as people:
         count = people.export(out)
-    answer(f"{count:,} items: {out}", {"items": count, "file": str(out)}, as_json=as_json)
+    answer(f"{many(count, 'item')}: {out}", {"items": count, "file": str(out)}, as_json=as_json)
 
 
 @gallery.command("import")
@@ -134,12 +138,13 @@ def import_(
     gemel gallery import other.db people.parquet --model faces.gemel
     """
     from gemel.gallery import Gallery
+    from gemel.items.words import many
     from gemel.siamese import Siamese
 
     with Gallery(file, None if model is None else Siamese.load(model)) as people:
         count = people.import_(table)
         known = len(people)
-    answer(f"{count:,} items imported; {known:,} identities known", {"items": count}, as_json=as_json)
+    answer(f"{many(count, 'item')} imported; {many(known, 'identity')} known", {"items": count}, as_json=as_json)
 
 
 @gallery.command()
@@ -156,6 +161,7 @@ def migrate(
     gemel gallery migrate people.db --model better.gemel
     """
     from gemel.gallery.moving import migrate as moved
+    from gemel.items.words import many
     from gemel.siamese import Siamese
 
     with progress("embedding anew") as bar:
@@ -163,7 +169,7 @@ def migrate(
     for bad in done.dropped:
         note(f"left out: {bad.name}: {bad.reason}")
     values = {"items": done.items, "dropped": len(done.dropped)}
-    answer(f"{done.items:,} items embedded by the new model", values, as_json=as_json)
+    answer(f"{many(done.items, 'item')} embedded by the new model", values, as_json=as_json)
 
 
 @gallery.command()
@@ -177,9 +183,10 @@ def rebuild(
     gemel gallery rebuild people.db rescued.db
     """
     from gemel.gallery.rescue import rescue
+    from gemel.items.words import many
 
     saved, lost = rescue(file, out)
     for name in lost:
         note(f"lost: {name}")
     values = {"rescued": saved, "lost": lost}
-    answer(f"{saved:,} items rescued, {len(lost):,} known to be lost: {out}", values, as_json=as_json)
+    answer(f"{many(saved, 'item')} rescued, {len(lost):,} known to be lost: {out}", values, as_json=as_json)

@@ -28,6 +28,7 @@ from gemel.gallery.store import Hits, Row, Store
 from gemel.gallery.tables import read_rows, write_rows
 from gemel.items.collection import Collection
 from gemel.items.decoded import Bad, listed
+from gemel.items.words import many
 from gemel.measure.references import scored
 from gemel.neighbors.hnsw import Promise
 from gemel.siamese.decision import Decision
@@ -406,7 +407,7 @@ class Gallery:
         rows = self._rows().of(identity)
         if not rows:
             near = difflib.get_close_matches(identity, self._matrix.identities(), n=1)
-            hint = f"Did you mean {near[0]!r}?" if near else f"There are {self._matrix.known()} identities."
+            hint = f"Did you mean {near[0]!r}?" if near else f"Enrolled: {many(self._matrix.known(), 'identity')}."
             raise DataError(f"{identity!r} is not enrolled. {hint}")
         return rows
 
