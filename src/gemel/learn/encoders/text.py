@@ -61,6 +61,7 @@ class Pooling(nn.Module):
             raise RecipeError(f"pooling = {how!r} does not exist; choose one of {', '.join(POOLINGS)}.")
         self.how = how
         self.weigh = nn.Sequential(nn.Linear(features, features), nn.Tanh(), nn.Linear(features, 1))
+        self.weigh[-1].register_parameter("bias", None)  # softmax does not see it, so nothing could teach it
         if how != "attention":
             self.weigh = nn.Sequential()
 
