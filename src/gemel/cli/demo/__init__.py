@@ -93,4 +93,6 @@ What is there now
 
 What to type next
    gemel info {folder}/letters.gemel
+   gemel enroll people.db six {folder}/digits/judge/6/0006.png --model {folder}/digits.gemel      one example is enough
+   gemel identify people.db {folder}/digits/judge/6/0016.png
    gemel train YOUR_FOLDER --out yours.gemel --dry-run      a folder per identity"""
