@@ -15,9 +15,10 @@ from gemel.errors import MissingExtra
 from gemel.siamese.fitting import fit_decision
 
 NAMES = """
-__version__ Collection Cosine DataError Decision Duplicates Embeddings Enrolled EnrolledAll Euclidean Evaluation Gallery
+__version__ Collection Cosine DataError Decision Duplicates Embedded Embeddings Enrolled EnrolledAll Euclidean
+Evaluation Gallery
 GalleryError GemelError Grading Hit ImageModality Labels Manhattan Match Method MissingExtra ModelError NotCalibrated
-NotEnoughData OperatingPoint Overlap Pairs Recipe RecipeError SeriesModality Siamese TextModality TooManyBad
+NotEnoughData NotEnrolled OperatingPoint Overlap Pairs Recipe RecipeError SeriesModality Siamese TextModality TooManyBad
 TrainingFailed Triplets Twice UnreadableItem VectorModality Verdict duplicates evaluate grade read split train
 """.split()
 

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from gemel.errors import ModelError as ModelError
     from gemel.errors import NotCalibrated as NotCalibrated
     from gemel.errors import NotEnoughData as NotEnoughData
+    from gemel.errors import NotEnrolled as NotEnrolled
     from gemel.errors import Overlap as Overlap
     from gemel.errors import RecipeError as RecipeError
     from gemel.errors import TooManyBad as TooManyBad
@@ -48,6 +49,7 @@ if TYPE_CHECKING:
     from gemel.siamese.decision import Decision as Decision
     from gemel.siamese.duplication import Duplicates as Duplicates
     from gemel.siamese.duplication import duplicates as duplicates
+    from gemel.siamese.embedding import Embedded as Embedded
     from gemel.siamese.embedding import Embeddings as Embeddings
     from gemel.siamese.evaluation import Evaluation as Evaluation
     from gemel.siamese.evaluation import evaluate as evaluate
@@ -62,8 +64,8 @@ __version__ = "0.1.0"
 
 _HOMES = {
     "distances": "Cosine Euclidean Manhattan",
-    "errors": "DataError GalleryError GemelError MissingExtra ModelError NotCalibrated NotEnoughData Overlap "
-    "RecipeError TooManyBad TrainingFailed UnreadableItem",
+    "errors": "DataError GalleryError GemelError MissingExtra ModelError NotCalibrated NotEnoughData NotEnrolled "
+    "Overlap RecipeError TooManyBad TrainingFailed UnreadableItem",
     "gallery.answers": "Enrolled EnrolledAll Hit Match Twice",
     "gallery.gallery": "Gallery",
     "items.collection": "Collection Labels Pairs Triplets",
@@ -77,7 +79,7 @@ _HOMES = {
     "recipe": "Recipe",
     "siamese.decision": "Decision",
     "siamese.duplication": "Duplicates duplicates",
-    "siamese.embedding": "Embeddings",
+    "siamese.embedding": "Embedded Embeddings",
     "siamese.evaluation": "Evaluation evaluate",
     "siamese.grading": "Grading grade",
     "siamese.operating": "Method OperatingPoint",

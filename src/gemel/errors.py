@@ -5,6 +5,7 @@
     │   ├── UnreadableItem         one item cannot be decoded
     │   ├── TooManyBad             more bad items than allowed
     │   ├── NotEnoughData          too few identities, items or pairs for what was asked
+    │   ├── NotEnrolled            a gallery does not know that identity or item
     │   └── Overlap                a split shares what its protocol keeps apart
     ├── ModelError                 a model folder is damaged, too new, or does not fit the input
     ├── GalleryError               a gallery cannot be opened, is damaged or full, or belongs to another model
@@ -50,6 +51,10 @@ class TooManyBad(DataError):
 
 class NotEnoughData(DataError):
     """Too few identities, items or pairs for what was asked."""
+
+
+class NotEnrolled(DataError):
+    """A gallery does not know that identity, or it has no such item."""
 
 
 class Overlap(DataError):

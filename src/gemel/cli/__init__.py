@@ -21,7 +21,9 @@ from gemel.cli.forget import forget
 from gemel.cli.gallery import gallery
 from gemel.cli.identify import identify
 from gemel.cli.info import info
+from gemel.cli.key import key
 from gemel.cli.search import search
+from gemel.cli.serve import serve
 from gemel.cli.train import train
 from gemel.cli.verify import verify
 
@@ -50,9 +52,11 @@ for command in (
     identify,
     search,
     forget,
+    serve,
 ):
     app.command()(command)
 app.add_typer(gallery, name="gallery")
+app.add_typer(key, name="key")
 
 
 def main() -> None:

@@ -18,12 +18,14 @@ class Enrolled:
         added: items that are now known.
         already: items left out because exactly these were enrolled for this identity before.
         bad: items that could not be read.
+        ids: what the items that are now known are called from here on.
     """
 
     identity: str
     added: int
     already: int = 0
     bad: tuple[Bad, ...] = ()
+    ids: tuple[str, ...] = field(default=(), compare=False)
 
 
 @dataclass(frozen=True)
@@ -93,6 +95,7 @@ class Hit:
         distance: how far it is.
         metadata: as given when it was enrolled.
         source: where it lay then, an absolute path; empty where it was no file.
+        id: what the row of the item is called, for `item`.
     """
 
     identity: str
@@ -100,3 +103,4 @@ class Hit:
     distance: float
     metadata: Mapping[str, Any] = field(default_factory=dict)
     source: str = ""
+    id: str = field(default="", compare=False)

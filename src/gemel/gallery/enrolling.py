@@ -10,7 +10,7 @@ from typing import Any
 from gemel.gallery.originals import LIGHT, original_of
 from gemel.gallery.store import Row
 from gemel.items.collection import Collection
-from gemel.siamese.embedding import Embeddings
+from gemel.siamese.embedding import Embedded, Embeddings
 
 
 def rows_of(
@@ -27,6 +27,8 @@ def rows_of(
     """
     keep = keep or given.modality.name in LIGHT
     for i, row in enumerate(found.index.tolist()):
+        source = given.source(row)
+        source = source.source if isinstance(source, Embedded) else source
         yield Row(
             id=uuid.uuid4().hex,
             identity=identities[i],
@@ -34,8 +36,8 @@ def rows_of(
             name=given.name(row),
             content=int(found.content[i]),
             metadata=dict(metadata or {}),
-            source=_place(given.source(row), given.modality.name),
-            original=original_of(given.source(row), given.modality) if keep else None,
+            source=_place(source, given.modality.name),
+            original=original_of(source, given.modality) if keep else None,
         )
 
 

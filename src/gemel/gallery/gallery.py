@@ -10,20 +10,30 @@ import json
 import math
 import threading
 import warnings
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
-from gemel.errors import DataError, GalleryError, GemelError, MissingExtra, NotCalibrated, TooManyBad, UnreadableItem
+from gemel.errors import (
+    DataError,
+    GalleryError,
+    GemelError,
+    MissingExtra,
+    NotCalibrated,
+    NotEnrolled,
+    TooManyBad,
+    UnreadableItem,
+)
 from gemel.gallery.answers import Enrolled, EnrolledAll, Hit, Match, Twice
 from gemel.gallery.doubles import clusters, duplicates
 from gemel.gallery.enrolling import rows_of
 from gemel.gallery.matrix import Matrix
 from gemel.gallery.moving import forget_aside
 from gemel.gallery.opening import graph_of, opened, settled
+from gemel.gallery.originals import item_of
 from gemel.gallery.store import Hits, Row, Store
 from gemel.gallery.tables import read_rows, write_rows
 from gemel.items.collection import Collection
@@ -107,7 +117,7 @@ class Gallery:
             first = {row.content: row for row in reversed(came)}
             fresh = [row for row in came if row.content not in before and first[row.content] is row]
             self.store.put(fresh)
-        return Enrolled(identity, len(fresh), len(found) - len(fresh), found.bad)
+        return Enrolled(identity, len(fresh), len(found) - len(fresh), found.bad, tuple(row.id for row in fresh))
 
     def enroll_all(self, data: Collection, *, keep: bool = False, progress: Progress | None = None) -> EnrolledAll:
         """Enrol every item that has an identity, some hundred at a time; what is enrolled already is left out.
@@ -169,7 +179,7 @@ class Gallery:
             fmr, prior, certainty: as in `Siamese.verify`.
 
         Raises:
-            DataError: no such identity is enrolled.
+            NotEnrolled: no such identity is enrolled.
             NotCalibrated: the twin has no decision for its method.
             UnreadableItem: the item cannot be read.
         """
@@ -238,7 +248,7 @@ class Gallery:
         probe = self._probe(item)
         with self._lock:
             found = self._nearest(probe, k) if where is None else self._nearest_with(where, probe, k)
-        return [Hit(row.identity, row.name, far, row.metadata, row.source) for row, far in found]
+        return [Hit(row.identity, row.name, far, row.metadata, row.source, row.id) for row, far in found]
 
     def duplicates(self, *, fmr: float | None = None, prior: float | None = None) -> list[Twice]:
         """Every two identities that may be one: of which two items are called the same; the nearest first.
@@ -279,22 +289,25 @@ class Gallery:
             item: the item that was enrolled: the same file, bytes or value; None: all.
 
         Raises:
-            DataError: no such identity is enrolled, or it has no such item.
+            NotEnrolled: no such identity is enrolled, or it has no such item.
         """
         content = None if item is None else self._embedded(item).content[0]
         with self._lock:
             rows = [row for row in self._known(identity) if content is None or row.content == content]
             if not rows:
-                raise DataError(f"{identity!r} has no such item. Nothing was removed.")
-            ids = [row.id for row in rows]
-            self.store.remove(ids)
-            if self._url is not None:
-                forget_aside(self._url, ids)
-            self._rows()
+                raise NotEnrolled(f"{identity!r} has no such item. Nothing was removed.")
+            self._remove([row.id for row in rows])
         return len(rows)
 
+    def forget_item(self, id: str) -> Row:
+        """Remove the item of that id, as `items` and `search` give it; raises NotEnrolled where there is none."""
+        with self._lock:
+            row = self.item(id)
+            self._remove([id])
+        return row
+
     def rename(self, identity: str, to: str) -> None:
-        """Call an identity by another name. Raises DataError when it is not enrolled, or the new name is taken."""
+        """Call an identity by another name. Raises NotEnrolled, or DataError where the new name is taken."""
         _refuse_empty(to)
         with self._lock:
             rows = self._known(identity)
@@ -308,9 +321,26 @@ class Gallery:
             return self._rows().identities()
 
     def items(self, identity: str | None = None) -> list[Row]:
-        """The rows of an identity, or of all, in the order they were put; raises DataError where it is not enrolled."""
+        """The rows of an identity, or of all, in the order they were put; raises NotEnrolled."""
         with self._lock:
             return list(self._rows().rows.values()) if identity is None else self._known(identity)
+
+    def count(self, identity: str) -> int:
+        """How many items of an identity are enrolled; 0 where it is not."""
+        with self._lock:
+            return len(self._rows().of(identity))
+
+    def item(self, id: str) -> Row:
+        """The row of that id; raises NotEnrolled where there is none."""
+        with self._lock:
+            row = self._rows().rows.get(id)
+        if row is None:
+            raise NotEnrolled(f"No item {id!r} is enrolled.")
+        return row
+
+    def originals(self, ids: Sequence[str]) -> dict[str, Any]:
+        """The items of those ids as far as they are kept, each as `Siamese.embed` takes it."""
+        return {id: item_of(content, self.twin.modality) for id, content in self.store.originals(ids).items()}
 
     def index(self, recall: float = 0.99) -> Promise:
         """Build an index, so that large galleries are searched faster, and say how much it finds.
@@ -373,6 +403,13 @@ class Gallery:
         with self._lock:
             return bool(self._rows().of(identity))
 
+    def _remove(self, ids: list[str]) -> None:
+        """Remove rows; call with the lock."""
+        self.store.remove(ids)
+        if self._url is not None:
+            forget_aside(self._url, ids)
+        self._rows()
+
     def _decision(self) -> Decision:
         """The twin's, where it holds for whatever is enrolled and asked."""
         self._refuse_branches()
@@ -408,7 +445,7 @@ class Gallery:
         if not rows:
             near = difflib.get_close_matches(identity, self._matrix.identities(), n=1)
             hint = f"Did you mean {near[0]!r}?" if near else f"Enrolled: {many(self._matrix.known(), 'identity')}."
-            raise DataError(f"{identity!r} is not enrolled. {hint}")
+            raise NotEnrolled(f"{identity!r} is not enrolled. {hint}")
         return rows
 
     def _probe(self, item: Any) -> Float[np.ndarray, " d"]:
@@ -470,13 +507,23 @@ def _open_set(decision: Decision, fpir: float, size: int) -> float:
 def _refuse_empty(identity: str) -> None:
     if not identity.strip():
         raise DataError("An identity needs a name; it came empty.")
+    if not _is_storable(identity):
+        raise DataError(f"An identity is called by a text that UTF-8 has, without NUL; {identity!r} came.")
 
 
 def _refuse_metadata(metadata: Mapping[str, Any] | None) -> None:
     try:
-        json.dumps(dict(metadata or {}), allow_nan=False)
+        if not _is_storable(
+            json.dumps(dict(metadata or {}), allow_nan=False, ensure_ascii=False).replace(r"\u0000", "\0")
+        ):
+            raise ValueError("a text that UTF-8 does not have, or NUL")
     except (TypeError, ValueError) as error:
         raise DataError(f"Metadata are plain JSON values, and {metadata!r} came ({error}).") from None
+
+
+def _is_storable(text: str) -> bool:
+    """Whether every store can keep a text: half a surrogate pair is in no encoding, and PostgreSQL takes no NUL."""
+    return "\0" not in text and text == text.encode("utf-8", "replace").decode("utf-8")
 
 
 def _unreadable(bad: tuple[Bad, ...]) -> GemelError:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import io
 import json
 from collections.abc import Mapping
@@ -22,7 +23,7 @@ def original_of(source: Any, modality: Modality) -> bytes | None:
     """An item as bytes; None where it is something that has none."""
     if isinstance(source, bytes):
         return source
-    if isinstance(source, str) and modality.name == "text":
+    if isinstance(source, str) and modality.name in ("text", "record"):
         return source.encode()
     if isinstance(source, Mapping):
         return _json(source)
@@ -38,7 +39,13 @@ def item_of(original: bytes, modality: Modality) -> Any:
     """What `original_of` had, as something that can be embedded."""
     if original.startswith(ARRAY):
         return np.load(io.BytesIO(original), allow_pickle=False)
-    return original.decode() if modality.name in ("text", "record") else original
+    if modality.name == "record":
+        return {name: _field_of(value) for name, value in json.loads(original).items()}
+    return original.decode() if modality.name == "text" else original
+
+
+def _field_of(value: Any) -> Any:
+    return base64.b64decode(value["base64"]) if isinstance(value, dict) and "base64" in value else value
 
 
 def _array(values: Any) -> bytes | None:
@@ -50,8 +57,17 @@ def _array(values: Any) -> bytes | None:
 
 
 def _json(record: Mapping[str, Any]) -> bytes | None:
-    plain = {name: str(value) if isinstance(value, Path) else value for name, value in record.items()}
+    plain = {name: _plain(value) for name, value in record.items()}
     try:
         return json.dumps(plain, ensure_ascii=False).encode()
     except TypeError:
         return None
+
+
+def _plain(value: Any) -> Any:
+    """A field of a record as JSON has it."""
+    if isinstance(value, bytes):
+        return {"base64": base64.b64encode(value).decode()}
+    if isinstance(value, np.ndarray):
+        return value.tolist()
+    return str(value) if isinstance(value, Path) else value

@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 BUDGET = 16_384
 """Points of series, padding included, that are prepared together."""
 
+MOST_POINTS = 100_000_000
+"""Points that a series with time stamps is brought to at most."""
+
 SHORTEST = 2
 """Points that a series must have."""
 
@@ -98,6 +101,8 @@ class SeriesModality:
         stamps = found.values[:, _place(self.stamps, found, called)]
         if not np.isfinite(stamps).all() or (np.diff(stamps) < 0).any():
             raise UnreadableItem(called, f"has time stamps in column {self.stamps!r} that fall or are missing")
+        if (span := float(stamps[-1] - stamps[0]) * self.rate) > MOST_POINTS:
+            raise UnreadableItem(called, f"spans {span:.3g} points at a rate of {self.rate:g}; at most {MOST_POINTS:,}")
         whole = signals.interpolated(self._some_of_each(values, called))
         return signals.regular(whole, stamps, self.rate).astype(np.float32)
 

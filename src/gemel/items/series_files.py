@@ -59,12 +59,23 @@ def sheet(source: str | Path | bytes, called: str) -> Sheet:
             raise UnreadableItem(called, error.strerror or "cannot be read") from None
     if source[:6] == b"\x93NUMPY":
         try:
+            _refuse_more_than_there_is(source)
             return of_array(np.load(io.BytesIO(source), allow_pickle=False), called)
-        except (ValueError, EOFError):
+        except (ValueError, EOFError, MemoryError):
             raise UnreadableItem(called, "is a damaged NumPy file") from None
     if b"\0" in source[:1024]:
         raise UnreadableItem(called, "holds no text and no NumPy array; expected a table of numbers")
     return _written(source.decode("utf-8-sig", "replace"), called)
+
+
+def _refuse_more_than_there_is(npy: bytes) -> None:
+    """Raises ValueError where a header claims more numbers than follow, which NumPy would make room for."""
+    file = io.BytesIO(npy)
+    version = np.lib.format.read_magic(file)
+    head = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
+    shape, _, dtype = head(file)
+    if math.prod(shape) * dtype.itemsize > len(npy):
+        raise ValueError(f"a header of shape {shape}")
 
 
 def of_array(values: Any, called: str) -> Sheet:

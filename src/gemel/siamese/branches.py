@@ -16,6 +16,7 @@ from gemel.errors import ModelError, NotCalibrated
 from gemel.items.branched import branched
 from gemel.items.collection import Collection
 from gemel.items.record import PRESENT, RecordModality, is_missing
+from gemel.siamese.embedding import Embedded, is_one, sources_of
 from gemel.siamese.onnx import OnnxEncoder
 
 if TYPE_CHECKING:
@@ -74,14 +75,12 @@ def sided(twin: Siamese, items: Any, side: int) -> Any:
         items: an item, or a list of them; mappings of field to item stay as they are.
         side: 0 for the first branch, 1 for the second.
     """
-    if not twin.method.branches or isinstance(items, Mapping | Collection):
+    if not twin.method.branches or isinstance(items, Mapping | Collection | Embedded):
         return items
     field = twin.method.branches[side]
-    from gemel.siamese.embedding import is_one
-
     if is_one(items, part_of(twin, field)[0]):
         return {field: items}
-    return [item if isinstance(item, Mapping) else {field: item} for item in items]
+    return [item if isinstance(item, Mapping | Embedded) else {field: item} for item in items]
 
 
 def of_one_branch(twin: Siamese, a: Any, b: Any) -> Bool[np.ndarray, " n"]:
@@ -90,8 +89,6 @@ def of_one_branch(twin: Siamese, a: Any, b: Any) -> Bool[np.ndarray, " n"]:
     Args:
         twin: one of two branches.
     """
-    from gemel.siamese.embedding import sources_of
-
     lists = [sources_of(sided(twin, items, side), twin.modality) for side, items in enumerate((a, b))]
     pairs = zip(*(map(_fields_of, items) for items in lists), strict=True)
     return np.array([one == other for one, other in pairs], bool)
@@ -117,6 +114,7 @@ def refuse_one_branch(twin: Siamese, a: Any, b: Any) -> None:
 
 def _fields_of(item: Any) -> list[str]:
     """The fields that an item has."""
+    item = item.source if isinstance(item, Embedded) else item
     return [name for name, value in item.items() if not is_missing(value)] if isinstance(item, Mapping) else []
 
 

@@ -18,7 +18,7 @@ import numpy as np
 from gemel.errors import DataError, ModelError, TooManyBad, UnreadableItem
 from gemel.items.collection import Collection
 from gemel.items.decoded import Bad, content_id, listed
-from gemel.items.modality import Modality, Raw
+from gemel.items.modality import Modality, Raw, Raws
 from gemel.items.record import RecordModality
 from gemel.items.sources import Records
 from gemel.items.words import plural
@@ -67,8 +67,27 @@ class Embeddings:
         return self
 
 
+@dataclass(frozen=True, eq=False)
+class Embedded:
+    """An item whose embedding is known: whatever takes an item takes it too, and does not encode it again.
+
+    Attributes:
+        source: the item itself.
+        vector: its embedding, float32 [dim], by the very twin that it is given to.
+        content: number that is equal exactly where the decoded item is equal.
+        name: what it is called; empty: as the source is.
+    """
+
+    source: Any
+    vector: Float[np.ndarray, " d"]
+    content: int
+    name: str = ""
+
+
 def is_one(items: Any, modality: Modality) -> bool:
     """Whether this is one item: a path, bytes, an image, an array of one item; not a list or a stack of them."""
+    if isinstance(items, Embedded):
+        return True
     if isinstance(items, Collection):
         return False
     if modality.name == "record":
@@ -123,7 +142,12 @@ def _lifted(items: Collection, modality: Modality) -> Collection:
 
 
 def _plain(sources: Sequence[Any] | np.ndarray, modality: Modality) -> Collection:
-    return Collection(modality, list(sources), np.arange(len(sources)), origin="items")
+    items = [one.source if isinstance(one, Embedded) else one for one in sources]
+    found = Collection(modality, items, np.arange(len(items)), origin="items")
+    if not any(isinstance(one, Embedded) for one in sources):
+        return found
+    names = [(one.name if isinstance(one, Embedded) else "") or found.name(i) for i, one in enumerate(sources)]
+    return found.with_(sources=list(sources), names=names)
 
 
 def embedded(
@@ -144,13 +168,15 @@ def embedded(
     vectors, content = np.empty((n, dim), np.float32), np.zeros(n, np.int64)
     good, bad = np.zeros(n, bool), list[Bad]()
     for start, loaded in _loaded(items, batch):
-        rows = np.array([start + i for i, one in enumerate(loaded) if not isinstance(one, Bad)], np.int64)
+        rows = np.array([start + i for i, one in enumerate(loaded) if isinstance(one, tuple)], np.int64)
         bad += [one for one in loaded if isinstance(one, Bad)]
-        raws = [one[0] for one in loaded if not isinstance(one, Bad)]
-        content[rows] = [one[1] for one in loaded if not isinstance(one, Bad)]
-        for group, part in _each(_together(raws, items.modality, encoder), raws, items.modality, encoder, dim):
-            vectors[rows[group]] = part
+        raws = [one[0] for one in loaded if isinstance(one, tuple)]
+        content[rows] = [one[1] for one in loaded if isinstance(one, tuple)]
+        for i, one in enumerate(loaded):
+            if isinstance(one, Embedded):
+                vectors[start + i], content[start + i], good[start + i] = one.vector, one.content, True
         if raws:
+            vectors[rows] = encoded(raws, items.modality, encoder, dim)
             finite = np.isfinite(vectors[rows]).all(axis=1)
             good[rows] = finite
             bad += [Bad(items.name(int(i)), "its embedding is not finite", int(i)) for i in rows[~finite]]
@@ -159,6 +185,21 @@ def embedded(
     if bad:
         vectors, content = vectors[good], content[good]
     return Embeddings(vectors, np.flatnonzero(good), tuple(sorted(bad, key=lambda b: b.row)), content)
+
+
+def encoded(raws: Raws, modality: Modality, encoder: Encoder, dim: int) -> Float[np.ndarray, "n d"]:
+    """The embeddings of decoded items, grouped as their modality likes it.
+
+    Args:
+        raws: what `modality.load` gave.
+        modality: what prepares them.
+        encoder: prepared arrays → embeddings.
+        dim: dimensions of an embedding.
+    """
+    vectors = np.empty((len(raws), dim), np.float32)
+    for group, part in _each(_together(list(raws), modality, encoder), list(raws), modality, encoder, dim):
+        vectors[group] = part
+    return vectors
 
 
 def _together(raws: list[Raw], modality: Modality, encoder: Encoder) -> list[Int[np.ndarray, " _"]]:
@@ -177,17 +218,17 @@ def _each(
     """Every group with its embeddings; several groups are encoded side by side, each on one core."""
     if len(groups) < 2 or not isinstance(encoder, OnnxEncoder):
         for group in groups:
-            yield group, _encoded([raws[i] for i in group], modality, encoder, dim)
+            yield group, _of_group([raws[i] for i in group], modality, encoder, dim)
         return
     from concurrent.futures import ThreadPoolExecutor
 
     narrow = encoder.narrow
     with ThreadPoolExecutor(encoder.threads or os.cpu_count()) as pool:
-        parts = pool.map(lambda group: _encoded([raws[i] for i in group], modality, narrow, dim), groups)
+        parts = pool.map(lambda group: _of_group([raws[i] for i in group], modality, narrow, dim), groups)
         yield from zip(groups, parts, strict=True)
 
 
-def _encoded(raws: list[Raw], modality: Modality, encoder: Encoder, dim: int) -> Float[np.ndarray, "n d"]:
+def _of_group(raws: list[Raw], modality: Modality, encoder: Encoder, dim: int) -> Float[np.ndarray, "n d"]:
     """One embedding per item: the mean over its windows, where it has several."""
     prepared = modality.prepare(raws)
     out = encoder(prepared.arrays)
@@ -201,7 +242,7 @@ def _encoded(raws: list[Raw], modality: Modality, encoder: Encoder, dim: int) ->
     return np.divide(total, windows[:, None], out=np.full_like(total, np.nan), where=windows[:, None] > 0)
 
 
-_Loaded = tuple[Raw, int] | Bad
+_Loaded = tuple[Raw, int] | Embedded | Bad
 
 
 def _loaded(items: Collection, batch: int) -> Iterator[tuple[int, list[_Loaded]]]:
@@ -239,6 +280,8 @@ def _some(items: Collection, start: int, end: int) -> list[_Loaded]:
 
 
 def _one(items: Collection, i: int) -> _Loaded:
+    if isinstance(source := items.source(i), Embedded):
+        return source
     try:
         raw = items.load(i)
     except UnreadableItem as error:

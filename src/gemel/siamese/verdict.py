@@ -5,8 +5,11 @@ Knows distances as numbers only; where they come from is known in `twin.py`.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+
+import numpy as np
 
 from gemel.errors import DataError, NotCalibrated
 from gemel.measure.calibration import Against
@@ -25,6 +28,8 @@ class Verdict:
         threshold: largest distance that counts as the same.
         point: name of the operating point the threshold belongs to: `bayes`, `fmr=…`, or `fmr_skilled=…` or
             `fmr_random=…` where calibration knew impostors.
+        llr: natural log-likelihood ratio of *same*: what the two items say, whatever the prior.
+        references: items of one identity that the decision compares with; 1 for two items.
     """
 
     same: bool | None
@@ -32,6 +37,8 @@ class Verdict:
     distance: float
     threshold: float
     point: str
+    llr: float = math.nan
+    references: int = 1
 
     def __bool__(self) -> bool:
         raise TypeError("A verdict can be undecided; look at .same, which is True, False or None.")
@@ -67,7 +74,8 @@ def judged(
     point = decision.asked(fmr, against)
     unsure = certainty is not None and max(probability, 1 - probability) < certainty
     same = None if unsure else distance <= point.threshold
-    return Verdict(same, probability, distance, point.threshold, point.name)
+    llr = float(decision.evidence.at(np.asarray(distance, np.float64)))
+    return Verdict(same, probability, distance, point.threshold, point.name, llr, decision.method.references)
 
 
 def alike(decisions: Sequence[Decision], method: Method) -> list[Decision]:

@@ -1,0 +1,89 @@
+"""The parts put together: routes, what surrounds them, how it starts and ends."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+from fastapi import FastAPI, Request, Response
+from fastapi.exceptions import RequestValidationError
+from pydantic import BaseModel
+from starlette.exceptions import HTTPException
+
+import gemel
+from gemel.errors import GemelError
+from gemel.gallery import Gallery
+from gemel.serve.about import about
+from gemel.serve.answers import ProblemAnswer
+from gemel.serve.asking import asking
+from gemel.serve.guarding import Door, Guard
+from gemel.serve.keys import Keys
+from gemel.serve.people import people
+from gemel.serve.problems import Problem, problem_of
+from gemel.serve.schemas import MODELS, item_schema, schema_of
+from gemel.serve.service import Service
+from gemel.serve.settings import Settings
+
+
+def application(gallery: Gallery, settings: Settings | None = None) -> Guard:
+    """The ASGI application of a gallery, which it closes when it ends.
+
+    Args:
+        gallery: who is known, and the twin.
+        settings: how it is served.
+    """
+    settings = settings or Settings()
+    service = Service(gallery, settings)
+    door = Door(None if settings.keys is None else Keys(settings.keys), settings.limits.rate)
+
+    @asynccontextmanager
+    async def living(_: FastAPI) -> AsyncIterator[None]:
+        yield
+        service.close()
+
+    app = FastAPI(
+        title="gemel",
+        version=gemel.__version__,
+        description=f"Verify, enrol, identify and search: {settings.name}.",
+        docs_url=None,  # their pages load scripts of other sites
+        redoc_url=None,
+        lifespan=living,
+    )
+    for router in (asking(service, door), people(service, door), about(service, door)):
+        app.include_router(router)
+    for kind in (Exception, GemelError, Problem, HTTPException, RequestValidationError):
+        app.add_exception_handler(kind, _told)
+    app.openapi = lambda: _described(app, gallery)  # type: ignore[method-assign]
+    app.state.service = service
+    return Guard(app, service.metrics, settings.hosts)
+
+
+_STATUSES = {404: ("not-found", "There is nothing at this address."), 405: ("wrong-method", "Not with this method.")}
+
+
+async def _told(request: Request, error: Exception) -> Response:
+    if isinstance(error, RequestValidationError):
+        said = "; ".join(f"{'.'.join(map(str, one['loc']))}: {one['msg']}" for one in error.errors())
+        return Problem("invalid", f"{said}.").response()
+    if isinstance(error, HTTPException):
+        name, words = _STATUSES.get(error.status_code, ("malformed", str(error.detail)))
+        answer = Problem(name, words).response()
+        answer.headers.update(error.headers or {})
+        return answer
+    return problem_of(error).response()
+
+
+def _described(app: FastAPI, gallery: Gallery) -> dict[str, Any]:
+    """OpenAPI, with items as the served twin takes them, and keys."""
+    if app.openapi_schema is None:
+        whole = FastAPI.openapi(app)
+        known = whole.setdefault("components", {}).setdefault("schemas", {})
+        models: list[type[BaseModel]] = [*MODELS.values(), ProblemAnswer]
+        for model in models:
+            known[model.__name__] = schema_of(model)
+        known["Item"] = item_schema(gallery.twin.modality)
+        whole["components"]["securitySchemes"] = {"key": {"type": "http", "scheme": "bearer"}}
+        whole["security"] = [{"key": []}]
+        app.openapi_schema = whole
+    return app.openapi_schema

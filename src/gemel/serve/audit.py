@@ -1,0 +1,52 @@
+"""Who enrolled and deleted what, when: a JSON object a line, for those who must be able to tell.
+
+Never an item, an embedding or a key; a name of whom it was about stays, also after that was deleted.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import threading
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+log = logging.getLogger("gemel.serve")
+
+
+class Audit:
+    """Lines at the end of a file.
+
+    Args:
+        file: where they go; None: nowhere.
+    """
+
+    def __init__(self, file: Path | None) -> None:
+        self._lock = threading.Lock()
+        self._file = None if file is None else file.open("a", encoding="utf-8")
+
+    def note(self, action: str, key: str | None, **what: Any) -> None:
+        """Write one line, which is with the operating system when this returns.
+
+        What was done cannot be undone for lack of a line: where the file takes none, the log of the server says so.
+
+        Args:
+            action: enrol or delete.
+            key: name of the key that asked.
+            what: identity, ids and the like.
+        """
+        if self._file is None:
+            return
+        line = {"time": datetime.now(UTC).isoformat(timespec="milliseconds"), "action": action, "key": key, **what}
+        try:
+            with self._lock:
+                self._file.write(json.dumps(line, ensure_ascii=False) + "\n")
+                self._file.flush()
+        except (OSError, ValueError) as error:
+            log.error("the audit log takes no line: %s", error)
+
+    def close(self) -> None:
+        """Let go of the file."""
+        if self._file is not None:
+            self._file.close()

@@ -1,0 +1,210 @@
+"""Requests that arrive together are embedded together; no more is accepted than can be embedded in time.
+
+Items are decoded in a few threads, so that a large picture holds up nobody behind it, and encoded in one, a batch at a
+time: whatever has come while the last batch was encoded is the next one. Knows a twin's modality and encoder; knows no
+HTTP.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from gemel.errors import UnreadableItem
+from gemel.items.decoded import Bad, content_id
+from gemel.siamese import Siamese
+from gemel.siamese.embedding import Embedded, encoded
+
+
+class TooBusy(Exception):
+    """More waits than can be embedded soon.
+
+    Args:
+        retry: seconds after which there may be room.
+    """
+
+    def __init__(self, retry: float) -> None:
+        super().__init__("too busy")
+        self.retry = retry
+
+
+@dataclass(frozen=True)
+class Item:
+    """One item of a request.
+
+    Attributes:
+        source: what the twin's modality loads.
+        name: what it is called.
+    """
+
+    source: Any
+    name: str = ""
+
+
+@dataclass(eq=False)
+class _Job:
+    """The decoded items of one request."""
+
+    raws: list[Any]
+    loop: asyncio.AbstractEventLoop
+    done: asyncio.Future[np.ndarray]
+
+
+class Batcher:
+    """Embeds the items of many requests.
+
+    Args:
+        twin: what embeds them.
+        batch: items that are encoded at once.
+        linger: seconds that the first of them waits for others.
+        waiting: items that may be inside; more are refused.
+        seen: called with (items, seconds) after each batch.
+    """
+
+    def __init__(
+        self,
+        twin: Siamese,
+        *,
+        batch: int = 64,
+        linger: float = 0.0,
+        waiting: int = 256,
+        seen: Callable[[int, float], None] | None = None,
+    ) -> None:
+        self.twin, self.batch, self.linger, self.waiting = twin, batch, linger, waiting
+        self.inside = 0
+        self._seen = seen
+        self._pace = 0.01  # seconds an item, a running mean
+        self._jobs: deque[_Job] = deque()
+        self._come = threading.Condition()
+        self._closing = False
+        self._decoders = ThreadPoolExecutor(max(2, os.cpu_count() or 1), thread_name_prefix="decode")
+        self._encoder = threading.Thread(target=self._run, name="encode", daemon=True)
+        self._encoder.start()
+
+    async def embed(self, items: Sequence[Item]) -> list[Embedded | Bad]:
+        """Each item with its embedding, or why it has none.
+
+        Raises:
+            TooBusy: as many wait as may; nothing was done.
+        """
+        count = len(items)
+        if self.inside and self.inside + count > self.waiting:
+            raise TooBusy(self._pace * self.inside)
+        self.inside += count
+        try:
+            return await self._embedded(items)
+        finally:
+            self.inside -= count
+
+    async def _embedded(self, items: Sequence[Item]) -> list[Embedded | Bad]:
+        loop = asyncio.get_running_loop()
+        found: list[Any] = await loop.run_in_executor(self._decoders, self._decoded, items)
+        raws = [one[0] for one in found if not isinstance(one, Bad)]
+        if not raws:
+            return found
+        job = _Job(raws, loop, loop.create_future())
+        with self._come:
+            self._jobs.append(job)
+            self._come.notify()
+        vectors = iter(await job.done)
+        return [
+            one if isinstance(one, Bad) else _named(item, next(vectors), one[1], row)
+            for row, (item, one) in enumerate(zip(items, found, strict=True))
+        ]
+
+    def close(self) -> None:
+        """Finish what was accepted, and end."""
+        with self._come:
+            self._closing = True
+            self._come.notify()
+        self._encoder.join()
+        self._decoders.shutdown()
+
+    def _decoded(self, items: Sequence[Item]) -> list[tuple[Any, int] | Bad]:
+        return [self._one(item, row) for row, item in enumerate(items)]
+
+    def _one(self, item: Item, row: int) -> tuple[Any, int] | Bad:
+        try:
+            raw = self.twin.modality.load(item.source)
+        except UnreadableItem as error:
+            return Bad(item.name, error.reason, row)
+        return raw, content_id(raw)
+
+    def _run(self) -> None:
+        while jobs := self._taken():
+            start = time.perf_counter()
+            raws = [raw for job in jobs for raw in job.raws]
+            try:
+                vectors = encoded(raws, self.twin.modality, self.twin.encoder, self.twin.method.dim)
+            except Exception as error:
+                self._fail(jobs, error)
+                continue
+            took = time.perf_counter() - start
+            self._pace += 0.1 * (took / len(raws) - self._pace)
+            if self._seen is not None:
+                self._seen(len(raws), took)
+            cuts = np.cumsum([len(job.raws) for job in jobs])[:-1]
+            _tell(jobs, np.split(vectors, cuts))
+
+    def _taken(self) -> list[_Job]:
+        """The jobs of the next batch, those left out whose request is gone; none: it is over."""
+        while True:
+            with self._come:
+                while not self._jobs and not self._closing:
+                    self._come.wait()
+                if self.linger and len(self._jobs) < self.batch and not self._closing:
+                    self._come.wait_for(lambda: sum(len(job.raws) for job in self._jobs) >= self.batch, self.linger)
+                jobs, size = list[_Job](), 0
+                while self._jobs and (not jobs or size + len(self._jobs[0].raws) <= self.batch):
+                    job = self._jobs.popleft()
+                    if not job.done.cancelled():
+                        jobs.append(job)
+                        size += len(job.raws)
+                if jobs or (self._closing and not self._jobs):
+                    return jobs
+
+    def _fail(self, jobs: list[_Job], error: Exception) -> None:
+        """Tell an error to the one job that it belongs to: those of a batch that failed are tried one by one."""
+        for job in jobs:
+            result: np.ndarray | Exception = error
+            if len(jobs) > 1:
+                try:
+                    result = encoded(job.raws, self.twin.modality, self.twin.encoder, self.twin.method.dim)
+                except Exception as own:
+                    result = own
+            _tell([job], [result])
+
+
+def _named(item: Item, vector: np.ndarray, content: int, row: int) -> Embedded | Bad:
+    if not np.isfinite(vector).all():
+        return Bad(item.name, "its embedding is not finite", row)
+    return Embedded(item.source, vector, content, item.name)
+
+
+def _tell(jobs: Sequence[_Job], results: Sequence[np.ndarray | Exception]) -> None:
+    """Hand every job its result, with one call for each loop that waits."""
+    loops: dict[asyncio.AbstractEventLoop, list[tuple[_Job, Any]]] = {}
+    for job, result in zip(jobs, results, strict=True):
+        loops.setdefault(job.loop, []).append((job, result))
+    for loop, pairs in loops.items():
+        if not loop.is_closed():
+            loop.call_soon_threadsafe(_settle, pairs)
+
+
+def _settle(pairs: list[tuple[_Job, Any]]) -> None:
+    for job, result in pairs:
+        if job.done.done():
+            continue
+        if isinstance(result, Exception):
+            job.done.set_exception(result)
+        else:
+            job.done.set_result(result)

@@ -1,0 +1,166 @@
+"""From a request to named values: JSON or multipart, in bounded memory and time. Knows HTTP; knows no modality.
+
+Uploads stay in memory and touch no disk of the server.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncGenerator
+from dataclasses import dataclass
+from typing import Any, NoReturn
+
+from starlette.datastructures import FormData, UploadFile
+from starlette.formparsers import MultiPartException, MultiPartParser
+from starlette.requests import ClientDisconnect, Request
+
+from gemel.serve.problems import Problem
+from gemel.serve.settings import Limits
+
+LONG = 1 << 18
+"""Bytes of JSON from which on it is parsed beside the loop that serves the others."""
+FIELDS = 32
+"""Fields of a form that are not items."""
+
+
+@dataclass(frozen=True, eq=False)
+class Upload:
+    """One file of a form.
+
+    Attributes:
+        content: its bytes.
+        name: what the sender calls it, without folders.
+    """
+
+    content: bytes
+    name: str
+
+
+@dataclass(frozen=True, eq=False)
+class Body:
+    """What a request says.
+
+    Attributes:
+        values: by name: plain JSON values; in a form texts, uploads, or lists of them.
+        form: whether numbers and the like came as text.
+    """
+
+    values: dict[str, Any]
+    form: bool
+
+
+async def body_of(request: Request, limits: Limits) -> Body:
+    """What a request says. A form's `item.photo` and `item.title` become one mapping, `item`.
+
+    Raises:
+        Problem: it is too large, too slow, malformed, or of another media type.
+    """
+    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if int_or(request.headers.get("content-length"), 0) > limits.body:
+        _too_large(limits)
+    try:
+        async with asyncio.timeout(limits.upload):
+            if kind == "multipart/form-data":
+                return Body(await _form(request, limits), True)
+            if kind == "application/json":
+                return Body(await _json(request, limits), False)
+    except TimeoutError:
+        raise Problem("too-slow", f"A body arrives within {limits.upload:g} seconds.") from None
+    except ClientDisconnect:
+        raise Problem("malformed", "The body ended before it was whole.") from None
+    raise Problem("wrong-media-type", f"Send application/json or multipart/form-data; {kind or 'nothing'!r} came.")
+
+
+def printable(name: str) -> str:
+    """A name that came from elsewhere, cut to what can be kept and shown."""
+    return "".join(letter for letter in name[:200] if letter.isprintable())
+
+
+def int_or(text: str | None, other: int) -> int:
+    """A header's whole number; another one where it is none."""
+    return int(text) if text is not None and text.isascii() and text.isdecimal() and len(text) < 19 else other
+
+
+async def _bounded(request: Request, limits: Limits) -> AsyncGenerator[bytes, None]:
+    size = 0
+    async for part in request.stream():
+        size += len(part)
+        if size > limits.body:
+            _too_large(limits)
+        yield part
+
+
+async def _json(request: Request, limits: Limits) -> dict[str, Any]:
+    body = b"".join([part async for part in _bounded(request, limits)])
+    held = sum(map(body.count, (b"[", b"{", b",")))
+    if held > 2 * limits.points + FIELDS:
+        raise Problem("too-large", f"At most {2 * limits.points:,} values fit into a request; about {held:,} came.")
+    found = await asyncio.to_thread(_parsed, body) if len(body) > LONG else _parsed(body)
+    if not isinstance(found, dict):
+        raise Problem("malformed", f"The body must be a JSON object; a {type(found).__name__} came.")
+    return found
+
+
+def _parsed(body: bytes) -> Any:
+    try:
+        return json.loads(body, parse_constant=_no_constant)
+    except RecursionError:
+        raise Problem("malformed", "The JSON is nested too deeply.") from None
+    except ValueError as error:
+        raise Problem("malformed", f"The body is no JSON: {error}.") from None
+
+
+def _no_constant(name: str) -> NoReturn:
+    raise ValueError(f"{name} is no number that JSON has; leave out what is missing, or send null")
+
+
+async def _form(request: Request, limits: Limits) -> dict[str, Any]:
+    parser = MultiPartParser(
+        request.headers,
+        _bounded(request, limits),
+        max_files=limits.items,
+        max_fields=limits.items + FIELDS,
+        max_part_size=limits.body,
+    )
+    parser.spool_max_size = limits.body  # never to disk
+    form: FormData | None = None
+    try:
+        form = await parser.parse()
+        found: dict[str, Any] = {}
+        for name, value in form.multi_items():
+            whole = await _upload(value) if isinstance(value, UploadFile) else value
+            _put(found, name, whole)
+        return found
+    except MultiPartException as error:
+        raise Problem("malformed", f"The form cannot be read: {error.message}") from None
+    except (UnicodeDecodeError, LookupError, AssertionError, KeyError, ValueError) as error:
+        raise Problem("malformed", f"The form cannot be read: {error}") from None
+    finally:
+        if form is not None:
+            await form.close()
+
+
+async def _upload(file: UploadFile) -> Upload:
+    name = (file.filename or "").replace("\\", "/").rpartition("/")[2]
+    return Upload(await file.read(), printable(name))
+
+
+def _put(found: dict[str, Any], name: str, value: Any) -> None:
+    """Among the values of a form: one that comes again makes a list, a dotted name a mapping."""
+    first, dot, rest = name.partition(".")
+    if dot:
+        inner = found.setdefault(first, {})
+        if not isinstance(inner, dict) or rest in inner:
+            raise Problem("malformed", f"The form has {first!r} in two ways.")
+        inner[rest] = value
+    elif name not in found:
+        found[name] = value
+    elif isinstance(found[name], list):
+        found[name].append(value)
+    else:
+        found[name] = [found[name], value]
+
+
+def _too_large(limits: Limits) -> NoReturn:
+    raise Problem("too-large", f"A request has at most {limits.body:,} bytes.")

@@ -1,0 +1,136 @@
+"""What requests are made of, checked and described for OpenAPI; and what an item is, for the twin that is served."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Self
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from gemel.items import RecordModality
+from gemel.items.modality import Modality
+from gemel.serve.bodies import Body
+from gemel.serve.problems import Problem
+
+ONE, SEVERAL = ("a", "b", "item"), "items"
+"""Names of fields that are items: one, or a list of them."""
+Share = Annotated[float, Field(gt=0, lt=1)]
+Name = Annotated[str, Field(min_length=1, max_length=500, pattern=r"\S")]
+Values = Annotated[dict[str, Any], Field(max_length=50)]
+
+
+class Asked(BaseModel):
+    """The values of a request; nothing that it does not know is passed over."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    @classmethod
+    def of(cls, body: Body) -> Self:
+        """From a body; texts stand for numbers only in a form. Raises Problem."""
+        try:
+            return cls.model_validate(body.values, strict=not body.form)
+        except ValidationError as error:
+            said = [_said(one) for one in error.errors(include_url=False, include_input=False)]
+            raise Problem("invalid", "; ".join(said[:5]) + ".") from None
+
+
+def _said(error: Any) -> str:
+    place = ".".join(map(str, error["loc"]))
+    return f"{place}: {error['msg']}" if place else str(error["msg"])
+
+
+class Verify(Asked):
+    """Two items, or an item and the identity that it claims."""
+
+    a: Any = Field(description="One item.")
+    b: Any = Field(None, description="The other; or give an identity.")
+    identity: Name | None = Field(None, description="The claim: an enrolled identity.")
+    fmr: Share | None = Field(None, description="Decide at the threshold of this false match rate.")
+    prior: Share | None = Field(None, description="Probability of *same* before looking.")
+    certainty: Annotated[float, Field(ge=0.5, le=1)] | None = Field(
+        None, description="Stay undecided unless one answer is at least this probable."
+    )
+
+    @model_validator(mode="after")
+    def _one_other(self) -> Self:
+        if (self.b is None) == (self.identity is None):
+            raise ValueError("give either b, another item, or identity, a claim")
+        return self
+
+
+class Embed(Asked):
+    """Items to embed."""
+
+    items: Any = Field(description="The items.")
+
+
+class Identify(Asked):
+    """An item, and whom it shows."""
+
+    item: Any = Field(description="The item.")
+    fpir: Annotated[float, Field(gt=0, le=0.5)] | None = Field(
+        None, description="Share of strangers who may be taken for someone."
+    )
+    prior: Share | None = Field(None, description="Probability that whoever is shown is enrolled at all.")
+
+
+class Search(Asked):
+    """An item, and what is like it."""
+
+    item: Any = Field(description="The item.")
+    k: Annotated[int, Field(ge=1, le=10_000)] = Field(10, description="At most so many neighbours.")
+    where: Values | None = Field(None, description="Only items whose metadata has these values; a list allows any.")
+
+
+class Enroll(Asked):
+    """Items of an identity to make known."""
+
+    identity: Name = Field(description="The name to find it by.")
+    items: Any = Field(description="The items.")
+    metadata: Values | None = Field(None, description="Kept with each item, returned by search.")
+    keep: bool = Field(False, description="Keep the items themselves too. Texts and vectors always are.")
+
+
+MODELS: dict[str, type[Asked]] = {
+    "/v1/verify": Verify,
+    "/v1/embed": Embed,
+    "/v1/identify": Identify,
+    "/v1/search": Search,
+    "/v1/identities": Enroll,
+}
+"""Path of a POST → what its body says."""
+
+
+def schema_of(model: type[BaseModel]) -> dict[str, Any]:
+    """A model as a schema among the components of OpenAPI, where the schema of an item is another one."""
+    schema = model.model_json_schema(ref_template="#/components/schemas/{model}")
+    item = {"$ref": "#/components/schemas/Item"}
+    for name, value in schema["properties"].items():
+        if issubclass(model, Asked) and name in (*ONE, SEVERAL):
+            whole = item if name in ONE else {"type": "array", "items": item, "minItems": 1}
+            schema["properties"][name] = {**whole, "description": value["description"]}
+    return schema
+
+
+_FILE = {
+    "type": "object",
+    "properties": {"base64": {"type": "string", "contentEncoding": "base64"}, "name": {"type": "string"}},
+    "required": ["base64"],
+    "additionalProperties": False,
+}
+_NUMBERS = {"type": "array", "items": {"type": "number"}, "minItems": 1}
+
+
+def item_schema(modality: Modality) -> dict[str, Any]:
+    """What an item of this modality is in JSON, as a schema."""
+    if isinstance(modality, RecordModality):
+        fields = {name: item_schema(field) for name, field in modality.fields.items()}
+        return {"type": "object", "properties": fields, "additionalProperties": False, "minProperties": 1}
+    if modality.name == "text":
+        return {"type": "string", "minLength": 1, "examples": ["How do I change my password?"]}
+    if modality.name == "vector":
+        dim = getattr(modality, "dim", 1)
+        return {**_NUMBERS, "minItems": dim, "maxItems": dim}
+    if modality.name == "series":
+        rows = {"type": "array", "items": _NUMBERS, "minItems": 2}
+        return {"anyOf": [rows, _FILE], "examples": [[[0.0] * getattr(modality, "channels", 1)] * 2]}
+    return {**_FILE, "examples": [{"base64": "iVBORw0KGgo=" if modality.name == "image" else "UklGRg==", "name": "a"}]}
