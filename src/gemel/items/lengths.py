@@ -12,22 +12,30 @@ if TYPE_CHECKING:
 
 
 def alike(lengths: Int[np.ndarray, " n"], budget: int) -> list[Int[np.ndarray, " _"]]:
-    """Positions of items in groups of like length.
+    """Positions of items in groups of like length: those that cost least, where a group costs what it holds, padding
+    included, and for being one as much as a 32nd of the budget.
 
     Args:
         lengths: of the items.
         budget: most that a group holds, padding included; a group has at least one item.
 
-    >>> alike(np.array([3, 9, 4]), 10)
+    >>> alike(np.array([30, 90, 40]), 100)
     [array([0, 2]), array([1])]
     """
     order = np.argsort(lengths, kind="stable")
-    groups, start = [], 0
-    for end in range(1, len(order) + 1):
-        if end == len(order) or (end + 1 - start) * lengths[order[end]] > budget:
-            groups.append(order[start:end])
-            start = end
-    return groups
+    n, begin, least = len(order), budget / 32, np.zeros(len(order) + 1)
+    first = np.zeros(n + 1, np.int64)  # of the last group, where there are only so many items
+    for end in range(1, n + 1):
+        longest = max(1, int(lengths[order[end - 1]]))
+        low = max(0, end - max(1, budget // longest))
+        costs = least[low:end] + begin + longest * np.arange(end - low, 0, -1)
+        best = int(costs.argmin())
+        least[end], first[end] = costs[best], low + best
+    groups, end = list[np.ndarray](), n
+    while end:
+        groups.append(order[first[end] : end])
+        end = int(first[end])
+    return groups[::-1]
 
 
 def filled(

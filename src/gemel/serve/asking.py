@@ -42,7 +42,7 @@ def asking(service: Service, door: Door) -> APIRouter:
         asked = Embed.of(await body_of(request, limits))
         found = await service.embed(request, reader.items(asked.items, "items"))
         bad = [shown.bad(one) for one in found if isinstance(one, Bad)]
-        rows = [None if isinstance(one, Bad) else one.vector.tolist() for one in found]
+        rows = [None if isinstance(one, Bad) else one.vector for one in found]
         return shown.answer({"dim": gallery.twin.method.dim, "embeddings": rows, "bad": bad})
 
     @router.post("/v1/identify", **speaks(Identify, answers.IdentifyAnswer, 409))

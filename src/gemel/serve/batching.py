@@ -1,8 +1,8 @@
 """Requests that arrive together are embedded together; no more is accepted than can be embedded in time.
 
-Items are decoded in a few threads, so that a large picture holds up nobody behind it, and encoded in one, a batch at a
-time: whatever has come while the last batch was encoded is the next one. Knows a twin's modality and encoder; knows no
-HTTP.
+Items are decoded in a few threads, so that a large picture holds up nobody behind it, and encoded by one worker for
+each core, a batch at a time: whatever has come meanwhile is the next one. A worker keeps to its core, for the cores of
+a processor do more side by side than together. Knows a twin's modality and encoder; knows no HTTP.
 """
 
 from __future__ import annotations
@@ -23,6 +23,10 @@ from gemel.errors import UnreadableItem
 from gemel.items.decoded import Bad, content_id
 from gemel.siamese import Siamese
 from gemel.siamese.embedding import Embedded, encoded
+from gemel.siamese.onnx import Encoder
+
+SLOW = 0.05
+"""Seconds an item from which on all cores work on it together, when nothing else is to be done."""
 
 
 class TooBusy(Exception):
@@ -67,6 +71,7 @@ class Batcher:
         batch: items that are encoded at once.
         linger: seconds that the first of them waits for others.
         waiting: items that may be inside; more are refused.
+        workers: threads that encode; None: one for each core.
         seen: called with (items, seconds) after each batch.
     """
 
@@ -77,18 +82,24 @@ class Batcher:
         batch: int = 64,
         linger: float = 0.0,
         waiting: int = 256,
+        workers: int | None = None,
         seen: Callable[[int, float], None] | None = None,
     ) -> None:
         self.twin, self.batch, self.linger, self.waiting = twin, batch, linger, waiting
         self.inside = 0
         self._seen = seen
-        self._pace = 0.01  # seconds an item, a running mean
+        self._pace = 0.01  # seconds an item of one worker, a running mean
+        self._wide = twin.encoder
+        self._narrow = twin.encoder.but(threads=1) if hasattr(twin.encoder, "but") else twin.encoder
+        self._working = 0
         self._jobs: deque[_Job] = deque()
         self._come = threading.Condition()
         self._closing = False
-        self._decoders = ThreadPoolExecutor(max(2, os.cpu_count() or 1), thread_name_prefix="decode")
-        self._encoder = threading.Thread(target=self._run, name="encode", daemon=True)
-        self._encoder.start()
+        cores = workers or os.cpu_count() or 1
+        self._decoders = ThreadPoolExecutor(max(2, cores), thread_name_prefix="decode")
+        self._workers = [threading.Thread(target=self._run, name=f"encode {i}", daemon=True) for i in range(cores)]
+        for worker in self._workers:
+            worker.start()
 
     async def embed(self, items: Sequence[Item]) -> list[Embedded | Bad]:
         """Each item with its embedding, or why it has none.
@@ -98,7 +109,7 @@ class Batcher:
         """
         count = len(items)
         if self.inside and self.inside + count > self.waiting:
-            raise TooBusy(self._pace * self.inside)
+            raise TooBusy(self._pace * self.inside / len(self._workers))
         self.inside += count
         try:
             return await self._embedded(items)
@@ -125,8 +136,9 @@ class Batcher:
         """Finish what was accepted, and end."""
         with self._come:
             self._closing = True
-            self._come.notify()
-        self._encoder.join()
+            self._come.notify_all()
+        for worker in self._workers:
+            worker.join()
         self._decoders.shutdown()
 
     def _decoded(self, items: Sequence[Item]) -> list[tuple[Any, int] | Bad]:
@@ -141,19 +153,31 @@ class Batcher:
 
     def _run(self) -> None:
         while jobs := self._taken():
-            start = time.perf_counter()
-            raws = [raw for job in jobs for raw in job.raws]
+            self._working += 1
             try:
-                vectors = encoded(raws, self.twin.modality, self.twin.encoder, self.twin.method.dim)
-            except Exception as error:
-                self._fail(jobs, error)
-                continue
-            took = time.perf_counter() - start
+                self._finish(jobs)
+            finally:
+                self._working -= 1
+
+    def _finish(self, jobs: list[_Job]) -> None:
+        start, alone = time.perf_counter(), self._working == 1 and not self._jobs
+        encoder = self._wide if alone and self._pace > SLOW else self._narrow
+        raws = [raw for job in jobs for raw in job.raws]
+        try:
+            vectors = self._encoded(raws, encoder)
+        except Exception as error:
+            self._fail(jobs, error)
+            return
+        took = time.perf_counter() - start
+        if encoder is self._narrow:
             self._pace += 0.1 * (took / len(raws) - self._pace)
-            if self._seen is not None:
-                self._seen(len(raws), took)
-            cuts = np.cumsum([len(job.raws) for job in jobs])[:-1]
-            _tell(jobs, np.split(vectors, cuts))
+        if self._seen is not None:
+            self._seen(len(raws), took)
+        cuts = np.cumsum([len(job.raws) for job in jobs])[:-1]
+        _tell(jobs, np.split(vectors, cuts))
+
+    def _encoded(self, raws: list[Any], encoder: Encoder) -> np.ndarray:
+        return encoded(raws, self.twin.modality, encoder, self.twin.method.dim)
 
     def _taken(self) -> list[_Job]:
         """The jobs of the next batch, those left out whose request is gone; none: it is over."""
@@ -178,7 +202,7 @@ class Batcher:
             result: np.ndarray | Exception = error
             if len(jobs) > 1:
                 try:
-                    result = encoded(job.raws, self.twin.modality, self.twin.encoder, self.twin.method.dim)
+                    result = self._encoded(job.raws, self._narrow)
                 except Exception as own:
                     result = own
             _tell([job], [result])

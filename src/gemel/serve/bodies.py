@@ -6,11 +6,11 @@ Uploads stay in memory and touch no disk of the server.
 from __future__ import annotations
 
 import asyncio
-import json
 from collections.abc import AsyncGenerator
 from dataclasses import dataclass
 from typing import Any, NoReturn
 
+import orjson
 from starlette.datastructures import FormData, UploadFile
 from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.requests import ClientDisconnect, Request
@@ -104,15 +104,9 @@ async def _json(request: Request, limits: Limits) -> dict[str, Any]:
 
 def _parsed(body: bytes) -> Any:
     try:
-        return json.loads(body, parse_constant=_no_constant)
-    except RecursionError:
-        raise Problem("malformed", "The JSON is nested too deeply.") from None
+        return orjson.loads(body)
     except ValueError as error:
         raise Problem("malformed", f"The body is no JSON: {error}.") from None
-
-
-def _no_constant(name: str) -> NoReturn:
-    raise ValueError(f"{name} is no number that JSON has; leave out what is missing, or send null")
 
 
 async def _form(request: Request, limits: Limits) -> dict[str, Any]:

@@ -8,12 +8,12 @@ from __future__ import annotations
 import base64
 import binascii
 import io
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, NoReturn
 
 import numpy as np
+import orjson
 
 from gemel.errors import MissingExtra, require
 from gemel.items import AudioModality, ImageModality, RecordModality, SeriesModality, TextModality, VectorModality
@@ -195,8 +195,8 @@ def _is_numbers(value: Any) -> bool:
 
 def _json(text: str | bytes, field: str) -> Any:
     try:
-        return json.loads(text)
-    except (ValueError, RecursionError):
+        return orjson.loads(text)
+    except ValueError:
         raise Problem("invalid", f"{field}: a text came, where a file or JSON is expected.") from None
 
 

@@ -5,11 +5,11 @@ What nobody expected is logged with its traceback, and told without a word of it
 
 from __future__ import annotations
 
-import json
 import logging
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import orjson
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -66,7 +66,8 @@ class Problem(Exception):
         self, name: str, detail: str, *, items: Sequence[Mapping[str, Any]] = (), retry: float | None = None
     ) -> None:
         super().__init__(detail)
-        self.name, self.detail, self.items, self.retry = name, detail, list(items), retry
+        self.name, self.items, self.retry = name, list(items), retry
+        self.detail = detail.encode("utf-8", "replace").decode("utf-8")  # it may quote what no encoding has
         self.status, self.title = TITLES[name]
 
     def response(self) -> Response:
@@ -74,7 +75,7 @@ class Problem(Exception):
         headers = {} if self.retry is None else {"Retry-After": str(max(1, round(self.retry)))}
         if self.status == 401:
             headers["WWW-Authenticate"] = 'Bearer realm="gemel"'
-        return Response(json.dumps(self.json(), ensure_ascii=False), self.status, headers, media_type=MEDIA)
+        return Response(orjson.dumps(self.json()), self.status, headers, media_type=MEDIA)
 
     def json(self) -> dict[str, Any]:
         """As plain JSON values."""

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
+import orjson
 from starlette.responses import Response
 
 from gemel.gallery import Enrolled, Hit, Match
@@ -19,8 +19,7 @@ from gemel.siamese.verdict import alike
 
 def answer(values: Mapping[str, Any], status: int = 200) -> Response:
     """An answer in JSON."""
-    text = json.dumps(values, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
-    return Response(text.encode("utf-8", "replace"), status, media_type="application/json")
+    return Response(orjson.dumps(values, option=orjson.OPT_SERIALIZE_NUMPY), status, media_type="application/json")
 
 
 def verdict(found: Verdict, twin: Siamese) -> dict[str, Any]:
