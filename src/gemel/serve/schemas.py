@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Self
 
+import orjson
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from gemel.items import RecordModality
@@ -26,11 +27,22 @@ class Asked(BaseModel):
     @classmethod
     def of(cls, body: Body) -> Self:
         """From a body; texts stand for numbers only in a form. Raises Problem."""
+        values = {name: _written(name, value) for name, value in body.values.items()} if body.form else body.values
         try:
-            return cls.model_validate(body.values, strict=not body.form)
+            return cls.model_validate(values, strict=not body.form)
         except ValidationError as error:
             said = [_said(one) for one in error.errors(include_url=False, include_input=False)]
             raise Problem("invalid", "; ".join(said[:5]) + ".") from None
+
+
+def _written(name: str, value: Any) -> Any:
+    """The value of a form's field: objects are written as JSON there."""
+    if name not in ("metadata", "where") or not isinstance(value, str):
+        return value
+    try:
+        return orjson.loads(value)
+    except ValueError as error:
+        raise Problem("invalid", f"{name}: is no JSON: {error}.") from None
 
 
 def _said(error: Any) -> str:
