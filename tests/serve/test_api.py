@@ -207,6 +207,7 @@ def test_half_a_surrogate_pair_is_refused(serving: Serving, crowd: Crowd) -> Non
 
 
 def test_limits_are_kept(serving: Serving, crowd: Crowd) -> None:
+    plain = {"content-type": "application/json"}
     client = serving(limits=Limits(body=4000, items=2, points=100, k=5))
     item = crowd.item(0)
     assert client.post("/v1/embed", json={"items": [item] * 3}).status_code == 422
