@@ -48,5 +48,9 @@ class Audit:
 
     def close(self) -> None:
         """Let go of the file."""
-        if self._file is not None:
+        if self._file is None:
+            return
+        try:
             self._file.close()
+        except OSError as error:
+            log.error("the audit log lost its last line: %s", error)
