@@ -95,7 +95,10 @@ class SeriesModality:
         if source is None:
             raise UnreadableItem(called, "is empty")
         found = sheet(source, called) if isinstance(source, str | Path | bytes) else of_array(source, called)
-        values = found.values[:, self._places(found, called)].astype(np.float32)
+        with np.errstate(over="ignore"):
+            values = found.values[:, self._places(found, called)].astype(np.float32)
+        if np.isinf(values).any():
+            raise UnreadableItem(called, "holds a number that is too large")
         if not self.stamps or not self.rate:
             return values
         stamps = found.values[:, _place(self.stamps, found, called)]

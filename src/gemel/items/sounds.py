@@ -46,6 +46,7 @@ def read(source: Any, called: str) -> tuple[Float[np.ndarray, "t c"], int]:
     opened = io.BytesIO(source) if isinstance(source, bytes) else str(source)
     if isinstance(opened, str) and not Path(opened).is_file():
         raise UnreadableItem(called, "there is no such file")
+    _refuse_cut_off(source, called)
     try:
         with file.SoundFile(opened) as sound:
             samples = sound.read(dtype="float32", always_2d=True)
@@ -54,6 +55,26 @@ def read(source: Any, called: str) -> tuple[Float[np.ndarray, "t c"], int]:
             return samples, int(sound.samplerate)
     except (file.LibsndfileError, RuntimeError) as error:
         raise UnreadableItem(called, f"is no sound that can be read ({str(error).rpartition(': ')[2]})") from None
+
+
+def _refuse_cut_off(source: Any, called: str) -> None:
+    """Raises UnreadableItem for a WAV file with fewer samples than it claims, which libsndfile passes over.
+
+    A recorder that writes to a pipe knows no size, and claims none or the largest.
+    """
+    with io.BytesIO(source) if isinstance(source, bytes) else Path(source).open("rb") as file:
+        size = file.seek(0, io.SEEK_END)
+        file.seek(0)
+        start = file.read(12)
+        if (start[:4], start[8:]) != (b"RIFF", b"WAVE"):
+            return
+        while len(head := file.read(8)) == 8:
+            claimed, there = int.from_bytes(head[4:], "little"), size - file.tell()
+            if head[:4] == b"data":
+                if there < claimed < 2**31 - 1:
+                    raise UnreadableItem(called, f"ends after {there:,} of {claimed:,} bytes of sound")
+                return
+            file.seek(claimed + claimed % 2, io.SEEK_CUR)
 
 
 def rate_of(source: Any) -> int | None:

@@ -54,7 +54,8 @@ class VectorModality:
         called = str(source) if isinstance(source, str | Path) else "vector"
         try:
             value = np.load(source, allow_pickle=False) if isinstance(source, str | Path) else source
-            vector = np.array(value, np.float32, ndmin=int(self.dim == 1))
+            with np.errstate(over="ignore"):  # it is infinite then, and refused
+                vector = np.array(value, np.float32, ndmin=int(self.dim == 1))
         except FileNotFoundError:
             raise UnreadableItem(called, "there is no such file") from None
         except (ValueError, TypeError, OSError, EOFError):

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from gemel.siamese.decision import Decision as Decision
     from gemel.siamese.duplication import Duplicates as Duplicates
     from gemel.siamese.duplication import duplicates as duplicates
+    from gemel.siamese.embedding import Embedded as Embedded
     from gemel.siamese.embedding import Embeddings as Embeddings
     from gemel.siamese.evaluation import Evaluation as Evaluation
     from gemel.siamese.evaluation import evaluate as evaluate
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 _HOMES = {
     "Decision": "decision",
     "Duplicates": "duplication",
+    "Embedded": "embedding",
     "Embeddings": "embedding",
     "Evaluation": "evaluation",
     "Grades": "grades",

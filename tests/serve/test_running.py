@@ -1,0 +1,191 @@
+"""A server in a process of its own: how it starts and ends, what slow and absent clients do, and kill -9 under load."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import httpx
+import numpy as np
+import pytest
+
+from gemel.gallery import Gallery
+from gemel.siamese import Siamese
+from tests.serve.conftest import Crowd
+
+ENDED = -signal.SIGTERM
+"""How a process ends that finished first what it had to, and then did as it was told."""
+COMMAND = (sys.executable, "-m", "gemel")
+
+
+class Server:
+    """`gemel serve` on a port of its own."""
+
+    def __init__(self, target: Path, *more: str) -> None:
+        with socket.socket() as found:
+            found.bind(("127.0.0.1", 0))
+            self.port = int(found.getsockname()[1])
+        self.url = f"http://127.0.0.1:{self.port}"
+        self.log = target.with_suffix(f".{self.port}.log")
+        command = [*COMMAND, "serve", str(target), "--port", str(self.port), *more]
+        with self.log.open("wb") as log:
+            self.process = subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT)
+        for _ in range(600):
+            time.sleep(0.05)
+            if self.process.poll() is not None:
+                raise RuntimeError(self.log.read_text())
+            try:
+                if httpx.get(f"{self.url}/readyz").status_code == 200:
+                    return
+            except httpx.TransportError:
+                continue
+        raise RuntimeError(f"no server after 30 seconds: {self.log.read_text()}")
+
+    def end(self, how: int = signal.SIGTERM) -> int:
+        if self.process.poll() is None:
+            self.process.send_signal(how)
+        return self.process.wait(30)
+
+
+Started = Callable[..., Server]
+
+
+@pytest.fixture
+def started() -> Iterator[Started]:
+    servers: list[Server] = []
+
+    def start(target: Path, *more: str) -> Server:
+        servers.append(Server(target, *more))
+        return servers[-1]
+
+    yield start
+    for server in servers:
+        server.end(signal.SIGKILL)
+
+
+@pytest.fixture
+def people(twin: Siamese, tmp_path: Path) -> Path:
+    """An empty gallery."""
+    Gallery(tmp_path / "people.db", twin).close()
+    return tmp_path / "people.db"
+
+
+def test_it_starts_serves_and_ends_without_pytorch(started: Started, people: Path, crowd: Crowd) -> None:
+    server = started(people)
+    body = {"identity": "ada", "items": [crowd.item(0)]}
+    assert httpx.post(f"{server.url}/v1/identities", json=body).status_code == 201
+    assert httpx.get(f"{server.url}/v1/model").json()["durable"] is True
+    maps = Path(f"/proc/{server.process.pid}/maps")
+    if maps.exists():
+        assert "numpy" in maps.read_text()
+        assert "torch" not in maps.read_text()
+    assert server.end() == ENDED
+    said = server.log.read_text()
+    assert "No API keys" in said
+    assert "POST /v1/identities 201" in said
+    assert "Traceback" not in said
+    assert json.loads(people.with_name("people.db.audit").read_text())["identity"] == "ada"
+
+
+def test_a_model_folder_is_served_with_a_gallery_in_memory(started: Started, twin: Siamese, tmp_path: Path) -> None:
+    server = started(twin.save(tmp_path / "vectors.gemel"))
+    assert httpx.get(f"{server.url}/v1/model").json()["durable"] is False
+    assert "gone when this ends" in server.log.read_text()
+
+
+@pytest.mark.parametrize(
+    ("more", "words"),
+    [
+        (("--host", "0.0.0.0"), "Without API keys, whoever reaches 0.0.0.0"),
+        (("--keys", "nowhere.keys", "--host", "0.0.0.0"), "Without API keys"),
+    ],
+)
+def test_without_keys_others_cannot_reach_it(people: Path, more: tuple[str, ...], words: str) -> None:
+    done = subprocess.run([*COMMAND, "serve", str(people), *more], capture_output=True, text=True, timeout=60)
+    assert done.returncode == 2
+    assert words in done.stderr
+
+
+def test_what_was_accepted_is_finished_when_it_is_told_to_end(started: Started, people: Path, crowd: Crowd) -> None:
+    server, answers = started(people), list[int]()
+    items = [[crowd.item(0)] * 60, [crowd.item(1)] * 60]
+
+    def ask(some: list[list[float]]) -> None:
+        answers.append(httpx.post(f"{server.url}/v1/embed", json={"items": some}, timeout=30).status_code)
+
+    threads = [threading.Thread(target=ask, args=(some,)) for some in items]
+    for thread in threads:
+        thread.start()
+    while "gemel_waiting_items 0.0" in httpx.get(f"{server.url}/metrics").text and len(answers) < 2:
+        time.sleep(0.001)
+    code = server.end()
+    for thread in threads:
+        thread.join()
+    assert code == ENDED
+    assert answers == [200, 200]
+
+
+def test_slow_and_absent_clients_hold_up_nobody(started: Started, people: Path, crowd: Crowd) -> None:
+    server = started(people)
+    body = json.dumps({"items": [crowd.item(0)]}).encode()
+    head = (
+        f"POST /v1/embed HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\n"
+        f"Content-Length: {len(body)}\r\n\r\n"
+    ).encode()
+    slow = [socket.create_connection(("127.0.0.1", server.port)) for _ in range(50)]
+    for i, link in enumerate(slow):
+        link.sendall(head + body[: i % len(body)])
+    for _ in range(20):
+        assert httpx.post(f"{server.url}/v1/embed", json={"items": [crowd.item(0)]}, timeout=10).status_code == 200
+    for link in slow[::2]:
+        link.close()
+    slow[1].sendall(body[1:])
+    assert slow[1].recv(64).startswith(b"HTTP/1.1 200")
+    assert httpx.get(f"{server.url}/readyz").status_code == 200
+    for link in slow:
+        link.close()
+
+
+def test_every_201_is_there_after_kill_9_under_load(started: Started, people: Path) -> None:
+    rng, promised = np.random.default_rng(int(time.time())), set[str]()
+    lock = threading.Lock()
+
+    def enrolling(url: str, worker: int, turn: int) -> None:
+        own = np.random.default_rng(1000 * turn + worker)
+        with httpx.Client(base_url=url, timeout=10) as client:
+            for i in range(10_000):
+                name = f"{turn}-{worker}-{i}"
+                body = {"identity": name, "items": [own.normal(size=16).tolist()]}
+                try:
+                    status = client.post("/v1/identities", json=body).status_code
+                except httpx.TransportError:
+                    return
+                if status == 201:
+                    with lock:
+                        promised.add(name)
+
+    for turn in range(3):
+        server = started(people)
+        threads = [threading.Thread(target=enrolling, args=(server.url, i, turn)) for i in range(4)]
+        for thread in threads:
+            thread.start()
+        before = len(promised)
+        while len(promised) < before + 50:
+            time.sleep(0.01)
+        time.sleep(float(rng.uniform(0, 0.3)))
+        os.kill(server.process.pid, signal.SIGKILL)
+        for thread in threads:
+            thread.join()
+    with Gallery(people) as again:
+        there = set(again.identities())
+    assert promised <= there
+    assert len(promised) >= 150
+    assert len(there - promised) <= 3 * 4  # one for each worker whose answer was cut off
