@@ -8,6 +8,7 @@ from typing import Any
 
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
+from fastapi.routing import APIRoute
 from pydantic import BaseModel
 from starlette.exceptions import HTTPException
 
@@ -50,12 +51,13 @@ def application(gallery: Gallery, settings: Settings | None = None) -> Guard:
         redoc_url=None,
         lifespan=living,
     )
-    for router in (asking(service, door), people(service, door), about(service, door)):
+    routers = asking(service, door), people(service, door), about(service, door)
+    for router in routers:
         app.include_router(router)
     for kind in (Exception, GemelError, Problem, HTTPException, RequestValidationError):
         app.add_exception_handler(kind, _told)
-    app.openapi = lambda: _described(app, gallery)  # type: ignore[method-assign]
-    app.state.service = service
+    app.openapi = lambda: _described(app, gallery, keys=settings.keys is not None)  # type: ignore[method-assign]
+    app.state.routes = [route for router in routers for route in router.routes if isinstance(route, APIRoute)]
     return Guard(app, service.metrics, settings.hosts)
 
 
@@ -69,13 +71,20 @@ async def _told(request: Request, error: Exception) -> Response:
     if isinstance(error, HTTPException):
         name, words = _STATUSES.get(error.status_code, ("malformed", str(error.detail)))
         answer = Problem(name, words).response()
-        answer.headers.update(error.headers or {})
+        if error.status_code == 405:
+            answer.headers["Allow"] = ", ".join(_methods(request))
         return answer
     return problem_of(error).response()
 
 
-def _described(app: FastAPI, gallery: Gallery) -> dict[str, Any]:
-    """OpenAPI, with items as the served twin takes them, and keys."""
+def _methods(request: Request) -> list[str]:
+    """What an address can be asked with, by whichever of its routes."""
+    fitting = [route for route in request.app.state.routes if route.path_regex.match(request.url.path)]
+    return sorted({method for route in fitting for method in route.methods})
+
+
+def _described(app: FastAPI, gallery: Gallery, *, keys: bool) -> dict[str, Any]:
+    """OpenAPI, with items as the served twin takes them, and keys where they are asked for."""
     if app.openapi_schema is None:
         whole = FastAPI.openapi(app)
         known = whole.setdefault("components", {}).setdefault("schemas", {})
@@ -83,7 +92,8 @@ def _described(app: FastAPI, gallery: Gallery) -> dict[str, Any]:
         for model in models:
             known[model.__name__] = schema_of(model)
         known["Item"] = item_schema(gallery.twin.modality)
-        whole["components"]["securitySchemes"] = {"key": {"type": "http", "scheme": "bearer"}}
-        whole["security"] = [{"key": []}]
+        if keys:
+            whole["components"]["securitySchemes"] = {"key": {"type": "http", "scheme": "bearer"}}
+            whole["security"] = [{"key": []}]
         app.openapi_schema = whole
     return app.openapi_schema

@@ -56,7 +56,8 @@ def _form(asked: type[Asked]) -> dict[str, Any]:
         if name in ONE:
             fields[name] = {"type": "string", "format": "binary"}
         elif name == SEVERAL:
-            fields[name] = {"type": "array", "items": {"type": "string", "format": "binary"}}
+            fields[name] = {"type": "array", "items": {"type": "string", "format": "binary"}, "minItems": 1}
         else:
             fields[name] = {"type": "string", "description": schema.get("description", "")}
-    return {"schema": {"type": "object", "properties": fields, "required": whole.get("required", [])}}
+    both = {"oneOf": whole["oneOf"]} if "oneOf" in whole else {}
+    return {"schema": {"type": "object", "properties": fields, "required": whole.get("required", []), **both}}

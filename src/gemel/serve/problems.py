@@ -10,7 +10,6 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import orjson
-from starlette.requests import Request
 from starlette.responses import Response
 
 from gemel.errors import (
@@ -108,8 +107,3 @@ def problem_of(error: Exception) -> Problem:
             return Problem(name, str(error))
     log.error("unexpected %s", type(error).__name__, exc_info=error)
     return Problem("failed", "The server met an error that nobody expected; its log says which.")
-
-
-async def answered(request: Request, error: Exception) -> Response:
-    """The answer to a request that ended in an error."""
-    return problem_of(error).response()

@@ -6,6 +6,7 @@ from typing import Annotated, Any, Self
 
 import orjson
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic_core import PydanticCustomError
 
 from gemel.items import RecordModality
 from gemel.items.modality import Modality
@@ -53,6 +54,8 @@ def _said(error: Any) -> str:
 class Verify(Asked):
     """Two items, or an item and the identity that it claims."""
 
+    model_config = ConfigDict(json_schema_extra={"oneOf": [{"required": ["b"]}, {"required": ["identity"]}]})
+
     a: Any = Field(description="One item.")
     b: Any = Field(None, description="The other; or give an identity.")
     identity: Name | None = Field(None, description="The claim: an enrolled identity.")
@@ -65,7 +68,7 @@ class Verify(Asked):
     @model_validator(mode="after")
     def _one_other(self) -> Self:
         if (self.b is None) == (self.identity is None):
-            raise ValueError("give either b, another item, or identity, a claim")
+            raise PydanticCustomError("sides", "give either b, another item, or identity, a claim")
         return self
 
 
