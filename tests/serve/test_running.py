@@ -26,13 +26,18 @@ ENDED = -signal.SIGTERM
 COMMAND = (sys.executable, "-m", "gemel")
 
 
+def free_port() -> int:
+    """A port that nobody listens at."""
+    with socket.socket() as found:
+        found.bind(("127.0.0.1", 0))
+        return int(found.getsockname()[1])
+
+
 class Server:
     """`gemel serve` on a port of its own."""
 
     def __init__(self, target: Path, *more: str) -> None:
-        with socket.socket() as found:
-            found.bind(("127.0.0.1", 0))
-            self.port = int(found.getsockname()[1])
+        self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self.log = target.with_suffix(f".{self.port}.log")
         command = [*COMMAND, "serve", str(target), "--port", str(self.port), *more]
