@@ -1,0 +1,134 @@
+// The view of the model: what it is, how often it errs and at which thresholds, what that rests on, what the server takes.
+
+import { errors } from "./charts.js";
+import { costs, thresholdOf } from "./decision.js";
+import { choice, h, labelled, put } from "./dom.js";
+import { far, many, noun, percent, pointWords, rated } from "./words.js";
+
+/** Build the view in its panel. */
+export function model(panel, app) {
+  const known = app.model;
+  put(
+    panel,
+    h("h2", {}, "What this model is, and how often it errs"),
+    facts(known),
+    ...measures(known),
+    ...(known.decisions.length ? calibrated(known) : [h("p", { class: "warning" }, "This model is not calibrated. It knows how far apart two items are, but not from which distance on they are the same: it gives no verdicts and no error rates. To calibrate it: gemel calibrate MODEL DATA")]),
+    h("section", {}, h("h3", {}, "What the server takes"), limits(known.limits)),
+  );
+  return {};
+}
+
+const pairs = (entries) => h("dl", {}, entries.filter(([, value]) => value !== null && value !== undefined && value !== "").map(([name, value]) => h("div", {}, h("dt", {}, name), h("dd", {}, value))));
+
+function facts(known) {
+  const fields = known.fields.filter(({ field }) => field).map(({ field, kind }) => `${field} (${noun(kind)})`);
+  return pairs([
+    ["Compares", known.branches?.length ? known.branches.join(" with ") : fields.length ? `records: ${fields.join(", ")}` : `${noun(known.modality)}s`.replace("seriess", "series")],
+    ["By", `${known.distance} distance of ${known.dim.toLocaleString("en")} dimensions`],
+    ["Encoder", known.encoder],
+    ["Trained", known.trained],
+    ["Enrolled", known.enrolled === null ? null : `${many(known.enrolled, "identity")}, ${many(known.items ?? 0, "item")}`],
+    ["Gallery", known.enrolled === null ? "none" : known.durable ? "kept on disk or in a database" : "in memory: gone when the server stops"],
+  ]);
+}
+
+function measures({ measures: found }) {
+  if (!found?.length) return [];
+  const row = ({ name, value, low, high }) => h("tr", {}, h("th", { scope: "row" }, name), h("td", { class: "number" }, measured(name, value)), h("td", { class: "number" }, low === null ? "" : `${measured(name, low)} to ${measured(name, high)}`));
+  return [h("section", {}, h("h3", {}, "Measures"), table(["Measure", "Value", "95% interval"], found.map(row)))];
+}
+
+const measured = (name, value) => (/cllr|bits|pearson|spearman|error \(/i.test(name) || value > 1 || value < 0 ? far(value) : percent(value));
+
+/** A table in a box of its own, which scrolls where it is too wide. */
+function table(heads, rows) {
+  return h(
+    "div",
+    { class: "scroll", tabindex: 0, role: "group", "aria-label": "Table" },
+    h("table", {}, h("thead", {}, h("tr", {}, heads.map((words, i) => h("th", { scope: "col", class: i ? "number" : null }, words)))), h("tbody", {}, rows)),
+  );
+}
+
+function calibrated(known) {
+  const place = h("div", {});
+  const select = choice(known.decisions.map(({ sides }, i) => [i, `with ${sides}`]));
+  const turn = () => put(place, decisionView(known.decisions[Number(select.value)], known.distance));
+  select.addEventListener("input", turn);
+  turn();
+  return [
+    h(
+      "section",
+      {},
+      h("h3", {}, "From distance to verdict"),
+      h("p", {}, "Two errors trade against each other. ", h("b", {}, "FMR"), ", the false match rate: the share of different pairs that are accepted. ", h("b", {}, "FNMR"), ", the false non-match rate: the share of same pairs that are rejected. The threshold, the largest distance that counts as the same, moves both."),
+      known.decisions.length > 1 && labelled("An item is compared", select),
+      place,
+    ),
+  ];
+}
+
+function decisionView(decision, metric) {
+  return [thresholds(decision, metric), h("h4", {}, "Operating points"), points(decision), h("h4", {}, "What this rests on"), rests(decision)];
+}
+
+/** A slider over the threshold: both rates in words and on the curves. */
+function thresholds(decision, metric) {
+  const [low, high] = [decision.knots[0].distance, decision.knots[decision.knots.length - 1].distance];
+  const first = thresholdOf(decision.points[0]);
+  const start = Math.min(high, Math.max(low, Number.isFinite(first) ? first : (low + high) / 2));
+  const slider = h("input", { type: "range", class: "slider", min: low, max: high, step: (high - low) / 1000, value: start });
+  const logarithmic = h("input", { type: "checkbox" });
+  const output = h("output", {});
+  const [fmr, fnmr] = [h("dd", {}), h("dd", {})];
+  const plot = errors(decision, metric);
+  const say = () => {
+    const threshold = Number(slider.value);
+    const found = costs(decision.knots, threshold);
+    output.textContent = far(threshold);
+    slider.setAttribute("aria-valuetext", `${far(threshold)}: FMR ${percent(found.fmr.value)}, FNMR ${percent(found.fnmr.value)}`);
+    put(fmr, rated(found.fmr));
+    put(fnmr, rated(found.fnmr));
+    plot.update(threshold, logarithmic.checked);
+  };
+  slider.addEventListener("input", say);
+  logarithmic.addEventListener("input", say);
+  say();
+  const labelledSlider = labelled("Threshold", slider);
+  labelledSlider.querySelector("label").append(" ", output);
+  const rates = h("dl", { class: "rates" }, h("div", { class: "different" }, h("dt", {}, "FMR: different pairs accepted"), fmr), h("div", { class: "same" }, h("dt", {}, "FNMR: same pairs rejected"), fnmr));
+  return h("div", { class: "thresholds" }, h("div", {}, labelledSlider, rates, h("div", { class: "check" }, h("label", {}, logarithmic, h("span", {}, "Logarithmic rates")))), plot.element);
+}
+
+function points(decision) {
+  const row = (point) => {
+    const rate = (name) => rated({ value: point[name], low: point[`${name}_low`], high: point[`${name}_high`] });
+    return h("tr", {}, h("th", { scope: "row" }, point.name, h("small", {}, pointWords(point.name))), h("td", { class: "number" }, far(thresholdOf(point))), h("td", { class: "number" }, rate("fmr")), h("td", { class: "number" }, rate("fnmr")));
+  };
+  return table(["Point", "Threshold", "FMR", "FNMR"], decision.points.map(row));
+}
+
+function rests(decision) {
+  const fpirs = decision.open_set?.fpirs ?? [];
+  return pairs([
+    ["Identities", decision.identities.toLocaleString("en")],
+    ["Same pairs", decision.same.toLocaleString("en")],
+    ["Different pairs", decision.different.toLocaleString("en")],
+    ["Of them by impostors", decision.skilled ? decision.skilled.toLocaleString("en") : null],
+    ["Prior", percent(decision.prior)],
+    ["FPIR that can be asked for", fpirs.length ? `${percent(Math.min(...fpirs))} to ${percent(Math.max(...fpirs))}` : "none: too few identities"],
+  ]);
+}
+
+const LIMITS = [
+  ["body", "A request", (bytes) => `${(bytes / 1e6).toLocaleString("en", { maximumFractionDigits: 1 })} MB`],
+  ["items", "Items at once", (count) => count.toLocaleString("en")],
+  ["pixels", "An image", (count) => `${(count / 1e6).toLocaleString("en", { maximumFractionDigits: 1 })} megapixels`],
+  ["seconds", "A recording", (seconds) => `${seconds.toLocaleString("en")} s`],
+  ["characters", "A text", (count) => `${count.toLocaleString("en")} characters`],
+  ["points", "A series", (count) => `${count.toLocaleString("en")} numbers`],
+];
+
+function limits(found = {}) {
+  return pairs(LIMITS.filter(([name]) => found[name]).map(([name, words, say]) => [words, `up to ${say(found[name])}`]));
+}
