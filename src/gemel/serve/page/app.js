@@ -9,7 +9,7 @@ import { listen } from "./inputs.js";
 import { askForKeys, signedIn } from "./key.js";
 import { model as modelView } from "./model.js";
 import { search } from "./search.js";
-import { many, noun } from "./words.js";
+import { many } from "./words.js";
 
 const BUILD = { compare, search, identities, model: modelView };
 const $ = (id) => document.getElementById(id);
@@ -50,13 +50,10 @@ function header() {
   const { model } = app;
   document.title = `${model.name} · gemel`;
   put($("name"), model.name);
-  const compares = model.branches?.length ? model.branches.join(" with ") : plural(model.modality);
   const known = model.enrolled === null ? "" : ` · ${many(model.enrolled, "identity")} enrolled`;
-  put($("facts"), `${compares} · ${model.distance} distance${known}`);
+  put($("facts"), `${model.compares} · ${model.distance} distance${known}`);
   put($("who"), signedIn(model, start));
 }
-
-const plural = (kind) => (noun(kind).endsWith("s") ? noun(kind) : `${noun(kind)}s`);
 
 /** Show the view that the address names: #compare, #search, #identities/ada, #model. */
 function route() {

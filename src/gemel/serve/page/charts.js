@@ -20,7 +20,7 @@ export function gauge() {
       const [left, right, top] = [1, width - 1, 28];
       const x = scale([0, 1], [left, right]);
       const kind = same === null ? "undecided" : same ? "same" : "different";
-      const place = Math.min(right - 20, Math.max(left + 20, x(probability)));
+      const place = Math.min(right - 32, Math.max(left + 32, x(probability)));
       return [
         svg("rect", { class: "band different", x: left, y: top, width: x(boundary) - left, height: 16, rx: 3 }),
         svg("rect", { class: "band same", x: x(boundary), y: top, width: right - x(boundary), height: 16, rx: 3 }),

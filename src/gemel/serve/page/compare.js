@@ -16,6 +16,7 @@ export function compare(panel, app) {
   const first = itemInput(model, { label: "First", side: 0 });
   const second = secondSide(model);
   const go = h("button", { class: "primary" }, "Compare");
+  const head = h("div", { class: "heading" }, h("h3", {}, "First"));
   const stale = () => (verdict.clear(), put(trouble));
   first.changed = second.changed = stale;
 
@@ -39,9 +40,9 @@ export function compare(panel, app) {
   put(
     panel,
     h("h2", {}, "Are these two the same?"),
-    h("p", { class: "lead" }, `Give ${one(model.modality)} on either side, or claim whom the first one shows.`),
+    h("p", { class: "lead" }, model.branches?.length ? `Give ${model.branches.join(" or ")} on either side.` : `Give ${one(model.modality)} on either side, or an identity that the first one claims to be.`),
     uncalibrated && h("p", { class: "warning" }, "This model is not calibrated: it knows distances, but not which of them mean the same. There is no verdict until it is."),
-    h("form", { submit }, h("div", { class: "pair" }, h("div", { class: "card" }, first.element), h("div", { class: "card" }, second.element)), h("div", { class: "actions" }, go), trouble),
+    h("form", { submit }, h("div", { class: "pair" }, h("div", { class: "card titled" }, head, first.element), h("div", { class: "card titled" }, second.head, second.element)), h("div", { class: "actions" }, go), trouble),
     verdict.element,
   );
   return {};
@@ -51,7 +52,7 @@ export function compare(panel, app) {
 function secondSide(model) {
   const item = itemInput(model, { label: "Second", side: 1 });
   const claim = identityInput();
-  const place = h("div", {}, item.element);
+  const place = h("div", { class: "place" }, item.element);
   const name = unique("second");
   const radio = (label, checked) => {
     const input = h("input", { type: "radio", name, checked, change: () => turn(label) });
@@ -66,7 +67,8 @@ function secondSide(model) {
   const side = {
     claims: false,
     changed: () => {},
-    element: h("div", {}, claimable && h("div", { class: "switch", role: "radiogroup", "aria-label": "Compare with" }, radio(ITEM, true), radio(CLAIM, false)), place),
+    head: h("div", { class: "heading" }, h("h3", {}, "Second"), claimable && h("div", { class: "switch", role: "radiogroup", "aria-label": "Compare with" }, radio(ITEM, true), radio(CLAIM, false))),
+    element: place,
     missing: () => (side.claims ? "Name the identity that is claimed." : "Give the second item."),
     async value() {
       const given = side.claims ? claim.value() : await item.value();
@@ -83,7 +85,7 @@ const [ITEM, CLAIM] = ["another item", "a claimed identity"];
 function identityInput() {
   const offers = h("datalist", { id: unique("offers") });
   const field = h("input", { type: "text", list: offers.id, autocomplete: "off", spellcheck: "false" });
-  const claim = { changed: () => {}, element: h("div", {}, labelled("Claimed identity", field, "Somebody who is enrolled."), offers), value: () => field.value.trim() || undefined };
+  const claim = { changed: () => {}, element: h("div", {}, labelled("Claimed identity", field, "One that is enrolled."), offers), value: () => field.value.trim() || undefined };
   let asked = 0;
   const offer = async () => {
     const mine = (asked += 1);

@@ -54,11 +54,12 @@ export function choice(options, attributes = {}) {
 
 /** What went wrong, where it was caused: a sentence, and the items concerned where some are named. */
 export function alarm(problem) {
-  const items = problem.items ?? [];
+  const message = problem.message || String(problem);
+  const items = (problem.items ?? []).filter(({ reason }) => !message.includes(reason));
   return h(
     "div",
     { class: "alarm", role: "alert" },
-    h("p", {}, problem.message || String(problem)),
+    h("p", {}, message),
     items.length > 0 && h("ul", {}, items.map((item) => h("li", {}, [item.name || item.field, item.reason].filter(Boolean).join(": ")))),
   );
 }

@@ -39,7 +39,7 @@ export function identities(panel, app) {
   put(
     panel,
     h("h2", {}, "Who is known"),
-    h("p", { class: "lead" }, "Everybody and everything enrolled. One example is enough to be recognised from then on."),
+    h("p", { class: "lead" }, "All that is enrolled. One example is enough to be recognised from then on."),
     told,
     h("div", { class: "split" }, list.element, side),
   );
@@ -51,6 +51,7 @@ function listing(isShown) {
   const filter = h("input", { type: "search", autocomplete: "off", spellcheck: "false" });
   const rows = h("ul", { class: "names" });
   const [trouble, count] = [h("div", {}), h("p", { class: "note", role: "status" })];
+  const begin = h("a", { class: "button", href: "#identities" }, "Enrol");
   const more = button("Show more", () => add(next), { class: "plain", hidden: true });
   let [next, asked, timer] = [null, null, null];
 
@@ -72,7 +73,10 @@ function listing(isShown) {
   }
 
   const mark = () => {
-    for (const link of rows.querySelectorAll("a")) isShown(link.dataset.identity) ? link.setAttribute("aria-current", "true") : link.removeAttribute("aria-current");
+    for (const link of [begin, ...rows.querySelectorAll("a")]) {
+      if (isShown(link.dataset.identity ?? null)) link.setAttribute("aria-current", "true");
+      else link.removeAttribute("aria-current");
+    }
   };
   filter.addEventListener("input", () => {
     clearTimeout(timer);
@@ -81,7 +85,7 @@ function listing(isShown) {
   return {
     load: () => add(),
     mark,
-    element: h("div", { class: "listing card" }, h("a", { class: "button", href: "#identities" }, "Enrol somebody"), labelled("Filter", filter), count, trouble, h("div", { class: "scroll" }, rows), more),
+    element: h("div", { class: "listing card" }, begin, labelled("Filter", filter), count, trouble, h("div", { class: "scroll" }, rows), more),
   };
 }
 
@@ -91,7 +95,7 @@ function row({ identity, items }) {
 
 function words(listed, total, filter) {
   const whole = filter ? `${many(total, "identity")} with “${filter}”` : many(total, "identity");
-  if (total === 0) return filter ? `Nobody with “${filter}”.` : "Nobody is enrolled yet.";
+  if (total === 0) return filter ? `None with “${filter}”.` : "Nothing is enrolled yet.";
   return listed < total ? `${listed.toLocaleString("en")} of ${whole}` : whole;
 }
 

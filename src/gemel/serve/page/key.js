@@ -40,7 +40,7 @@ export function askForKeys() {
 
 /** Who is signed in, and how to sign out; `restart` begins anew without the key. */
 export function signedIn(model, restart) {
-  if (!model.key) return h("span", { class: "note" }, "Open: no key needed");
+  if (!model.key) return h("span", { class: "note" }, "No key needed");
   const leave = () => {
     key.clear();
     restart();

@@ -3,7 +3,7 @@
 import { errors } from "./charts.js";
 import { costs, thresholdOf } from "./decision.js";
 import { choice, h, labelled, put } from "./dom.js";
-import { far, many, noun, percent, pointWords, rated } from "./words.js";
+import { far, many, measureWords, noun, percent, pointWords, rated } from "./words.js";
 
 /** Build the view in its panel. */
 export function model(panel, app) {
@@ -11,10 +11,10 @@ export function model(panel, app) {
   put(
     panel,
     h("h2", {}, "What this model is, and how often it errs"),
-    facts(known),
+    ...facts(known),
     ...measures(known),
     ...(known.decisions.length ? calibrated(known) : [h("p", { class: "warning" }, "This model is not calibrated. It knows how far apart two items are, but not from which distance on they are the same: it gives no verdicts and no error rates. To calibrate it: gemel calibrate MODEL DATA")]),
-    h("section", {}, h("h3", {}, "What the server takes"), limits(known.limits)),
+    h("section", {}, h("h3", {}, "What the server takes"), limits(known)),
   );
   return {};
 }
@@ -22,24 +22,29 @@ export function model(panel, app) {
 const pairs = (entries) => h("dl", {}, entries.filter(([, value]) => value !== null && value !== undefined && value !== "").map(([name, value]) => h("div", {}, h("dt", {}, name), h("dd", {}, value))));
 
 function facts(known) {
-  const fields = known.fields.filter(({ field }) => field).map(({ field, kind }) => `${field} (${noun(kind)})`);
-  return pairs([
-    ["Compares", known.branches?.length ? known.branches.join(" with ") : fields.length ? `records: ${fields.join(", ")}` : `${noun(known.modality)}s`.replace("seriess", "series")],
-    ["By", `${known.distance} distance of ${known.dim.toLocaleString("en")} dimensions`],
-    ["Encoder", known.encoder],
-    ["Trained", known.trained],
-    ["Enrolled", known.enrolled === null ? null : `${many(known.enrolled, "identity")}, ${many(known.items ?? 0, "item")}`],
-    ["Gallery", known.enrolled === null ? "none" : known.durable ? "kept on disk or in a database" : "in memory: gone when the server stops"],
-  ]);
+  return [
+    pairs([
+      ["Compares", known.compares],
+      ["By", `${known.distance} distance of ${known.dim.toLocaleString("en")} dimensions`],
+      ["Fields", known.fields.filter(({ field }) => field).map(({ field, kind }) => `${field} (${noun(kind)})`).join(", ")],
+      ["Encoder", known.encoder],
+      ["Trained", known.trained?.slice(0, 10)],
+      ["Enrolled", `${many(known.enrolled, "identity")}, ${many(known.items, "item")}`],
+      ["Gallery", known.durable ? "kept on disk or in a database" : "in memory: gone when the server stops"],
+    ]),
+    known.describe && h("details", {}, h("summary", {}, "In the words of gemel info"), h("pre", {}, known.describe)),
+  ];
 }
 
 function measures({ measures: found }) {
   if (!found?.length) return [];
-  const row = ({ name, value, low, high }) => h("tr", {}, h("th", { scope: "row" }, name), h("td", { class: "number" }, measured(name, value)), h("td", { class: "number" }, low === null ? "" : `${measured(name, low)} to ${measured(name, high)}`));
-  return [h("section", {}, h("h3", {}, "Measures"), table(["Measure", "Value", "95% interval"], found.map(row)))];
+  const row = ({ name, value, low, high }) => h("tr", {}, h("th", { scope: "row" }, measureWords(name)), h("td", { class: "number" }, measured(name, value)), h("td", { class: "number" }, Number.isFinite(low) && `${measured(name, low)} to ${measured(name, high)}`));
+  const intervals = found.some(({ low }) => Number.isFinite(low)) ? "95% interval" : "";
+  return [h("section", {}, h("h3", {}, "Measures"), table(["Measure", "Value", intervals], found.map(row)))];
 }
 
-const measured = (name, value) => (/cllr|bits|pearson|spearman|error \(/i.test(name) || value > 1 || value < 0 ? far(value) : percent(value));
+/** A correlation and a cost in bits are numbers, and the rest are rates. */
+const measured = (name, value) => (/cllr|pearson|spearman/i.test(name) || value > 1 || value < 0 ? far(value) : percent(value));
 
 /** A table in a box of its own, which scrolls where it is too wide. */
 function table(heads, rows) {
@@ -101,11 +106,21 @@ function thresholds(decision, metric) {
 }
 
 function points(decision) {
-  const row = (point) => {
-    const rate = (name) => rated({ value: point[name], low: point[`${name}_low`], high: point[`${name}_high`] });
-    return h("tr", {}, h("th", { scope: "row" }, point.name, h("small", {}, pointWords(point.name))), h("td", { class: "number" }, far(thresholdOf(point))), h("td", { class: "number" }, rate("fmr")), h("td", { class: "number" }, rate("fnmr")));
-  };
-  return table(["Point", "Threshold", "FMR", "FNMR"], decision.points.map(row));
+  const rates = ratesOf(decision);
+  const row = (point) =>
+    h("tr", {}, h("th", { scope: "row" }, point.name, h("small", {}, pointWords(point.name))), h("td", { class: "number" }, far(thresholdOf(point))), rates.map(([name]) => cell(point, name)));
+  return table(["Point", "Threshold", ...rates.map(([, words]) => words)], decision.points.map(row));
+}
+
+/** A rate, and its interval below it. */
+function cell(point, name) {
+  return h("td", { class: "number" }, percent(point[name]), h("small", {}, `${percent(point[`${name}_low`])} to ${percent(point[`${name}_high`])}`));
+}
+
+/** The rates of a decision; where calibration met impostors, false matches of either kind by itself. */
+function ratesOf({ skilled }) {
+  const matches = skilled ? [["fmr_random", "FMR, random"], ["fmr_skilled", "FMR, skilled"]] : [["fmr", "FMR"]];
+  return [...matches, ["fnmr", "FNMR"]];
 }
 
 function rests(decision) {
@@ -121,14 +136,16 @@ function rests(decision) {
 }
 
 const LIMITS = [
-  ["body", "A request", (bytes) => `${(bytes / 1e6).toLocaleString("en", { maximumFractionDigits: 1 })} MB`],
-  ["items", "Items at once", (count) => count.toLocaleString("en")],
-  ["pixels", "An image", (count) => `${(count / 1e6).toLocaleString("en", { maximumFractionDigits: 1 })} megapixels`],
-  ["seconds", "A recording", (seconds) => `${seconds.toLocaleString("en")} s`],
-  ["characters", "A text", (count) => `${count.toLocaleString("en")} characters`],
-  ["points", "A series", (count) => `${count.toLocaleString("en")} numbers`],
+  ["body", null, "A request", (bytes) => `${(bytes / 1e6).toLocaleString("en", { maximumFractionDigits: 1 })} MB`],
+  ["items", null, "Items at once", (count) => count.toLocaleString("en")],
+  ["pixels", ["image"], "An image", (count) => `${(count / 1e6).toLocaleString("en", { maximumFractionDigits: 1 })} megapixels`],
+  ["seconds", ["audio"], "A recording", (seconds) => `${seconds.toLocaleString("en")} s`],
+  ["characters", ["text"], "A text", (count) => `${count.toLocaleString("en")} characters`],
+  ["points", ["series", "vector"], "A series or a vector", (count) => `${count.toLocaleString("en")} numbers`],
 ];
 
-function limits(found = {}) {
-  return pairs(LIMITS.filter(([name]) => found[name]).map(([name, words, say]) => [words, `up to ${say(found[name])}`]));
+/** What one request may bring, as far as it concerns items of these kinds. */
+function limits({ limits: found = {}, fields }) {
+  const concerns = (kinds) => !kinds || fields.some(({ kind }) => kinds.includes(kind));
+  return pairs(LIMITS.filter(([name, kinds]) => found[name] && concerns(kinds)).map(([name, , words, say]) => [words, `up to ${say(found[name])}`]));
 }

@@ -10,8 +10,8 @@ import { far, many, one, percent, pointWords } from "./words.js";
 /** Build the view in its panel. */
 export function search(panel, app) {
   const { model } = app;
-  const query = itemInput(model, { label: "Who is this?" });
-  const count = h("input", { type: "number", min: 1, max: 100, value: 12, inputmode: "numeric", required: true });
+  const query = itemInput(model, { label: "Query" });
+  const count = h("input", { type: "number", min: 1, max: model.limits?.k ?? 100, value: 12, inputmode: "numeric", required: true });
   const rates = fpirs(model);
   const rate = choice([["", "the more probable answer"], ...rates.map((fpir) => [fpir, pointWords(`fpir=${fpir}`)])]);
   const go = h("button", { class: "primary" }, "Search");
@@ -40,13 +40,13 @@ export function search(panel, app) {
 
   put(
     panel,
-    h("h2", {}, "Who is this?"),
-    h("p", { class: "lead" }, `Give ${one(model.modality)}: whom it shows, if anybody who is enrolled, and what is nearest to it.`),
+    h("h2", {}, "Who or what is this?"),
+    h("p", { class: "lead" }, `Give ${model.branches?.length ? model.branches.join(" or ") : one(model.modality)}: which enrolled identity it is, or none of them, and what is nearest to it.`),
     h(
       "form",
       { class: "asks", submit },
       h("div", { class: "card" }, query.element),
-      h("div", {}, labelled("Named when", rate, rates.length ? "FPIR: share of strangers who are taken for somebody enrolled." : "No FPIR can be promised: that takes more calibration identities."), labelled("Nearest items to show", count), h("div", { class: "actions" }, go)),
+      h("div", {}, labelled("Named when", rate, rates.length ? "FPIR: share of strangers taken for an enrolled identity." : "No FPIR can be promised: that takes more calibration identities."), labelled("Nearest items to show", count), h("div", { class: "actions" }, go)),
     ),
     trouble,
     who,
@@ -72,7 +72,7 @@ async function identified(item, fpir) {
 }
 
 function said({ match, enrolled: count }) {
-  if (count === 0) return "Nobody is enrolled yet.";
+  if (count === 0) return "Nothing is enrolled yet.";
   return match ? `This is ${match.identity}.` : "Unknown.";
 }
 
@@ -81,13 +81,13 @@ function answer({ match, enrolled: count, problem }) {
   const why = match
     ? `Probability ${percent(match.probability)}. The distance ${far(match.distance)} is within the threshold ${far(match.threshold)} for one among ${count.toLocaleString("en")} (${pointWords(match.point)}).`
     : count === 0
-      ? "Enrol somebody under Identities first."
-      : `Nobody of the ${many(count, "enrolled identity")} is near enough to be named.`;
-  const name = match ? ["This is ", identityLink(match.identity)] : count === 0 ? "Nobody is enrolled yet" : "Unknown";
+      ? "Enrol something under Identities first."
+      : `None of the ${many(count, "enrolled identity")} is near enough to be named.`;
+  const name = match ? ["This is ", identityLink(match.identity)] : count === 0 ? "Nothing is enrolled yet" : "Unknown";
   return h("section", { class: "verdict", "aria-label": "Who this is" }, h("div", { class: "head" }, mark(match ? true : count === 0 ? null : false), h("div", {}, h("h3", { class: match ? "same" : "different" }, name), h("p", {}, why))));
 }
 
-const unsure = () => h("p", { class: "warning" }, "This model is not calibrated, so nobody can be named. The nearest items need no calibration.");
+const unsure = () => h("p", { class: "warning" }, "This model is not calibrated, so no identity can be named. The nearest items need no calibration.");
 
 function nearest(hits) {
   if (hits.length === 0) return h("p", { class: "note" }, "Nothing is enrolled yet.");

@@ -65,13 +65,7 @@ export function mark(same) {
 const kindOf = (same) => (same === null ? "undecided" : same ? "same" : "different");
 
 function costWords({ fmr, fnmr }) {
-  return [
-    "At this threshold: ",
-    h("b", {}, `FMR ${rated(fmr)}`),
-    " of different pairs are accepted, and ",
-    h("b", {}, `FNMR ${rated(fnmr)}`),
-    " of same pairs are rejected.",
-  ];
+  return ["At this threshold ", h("b", {}, rated(fmr)), " of different pairs are accepted (FMR), and ", h("b", {}, rated(fnmr)), " of same pairs are rejected (FNMR)."];
 }
 
 function caveats(decision, answer) {

@@ -37,6 +37,11 @@ export const noun = (kind) => NOUNS[kind] ?? "item";
 /** The noun with its article. */
 export const one = (kind) => (/^[aeiou]/.test(noun(kind)) ? `an ${noun(kind)}` : `a ${noun(kind)}`);
 
+const MEASURES = { held_out_eer: "EER on held-out identities", held_out_spearman: "Spearman correlation on held-out pairs" };
+
+/** What a measure is called. */
+export const measureWords = (name) => MEASURES[name] ?? name.replaceAll("_", " ");
+
 /** The verdict in three words. */
 export const VERDICTS = new Map([
   [true, "The same"],
