@@ -8,6 +8,7 @@ import { gated } from "./key.js";
 import { many, noun } from "./words.js";
 
 const ROOM = 0.9;
+const ALWAYS_KEPT = new Set(["text", "vector"]);
 
 /** The form: {element, name(identity) fills in the name}. `done(identity)` is called when something was enrolled. */
 export function enrolment(model, done) {
@@ -39,7 +40,9 @@ export function enrolment(model, done) {
     h("h3", {}, "Enrol"),
     labelled("Name of the identity", name, "One example is enough; several are better."),
     items.element,
-    h("div", { class: "check" }, h("label", {}, keep, h("span", {}, "Keep copies, so that they can be shown here")), h("small", { class: "note" }, "Otherwise only embeddings are kept: numbers that cannot be looked at.")),
+    ALWAYS_KEPT.has(model.modality)
+      ? h("p", { class: "note" }, "Copies are kept, so that they can be shown here.")
+      : h("div", { class: "check" }, h("label", {}, keep, h("span", {}, "Keep copies, so that they can be shown here")), h("small", { class: "note" }, "Otherwise only embeddings are kept: numbers that cannot be looked at.")),
     !model.durable && h("p", { class: "note" }, "This gallery is in memory: what is enrolled is gone when the server stops."),
     h("div", { class: "actions" }, ...gated(go, model, "write")),
     trouble,
