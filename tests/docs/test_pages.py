@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.serve.ports import free_port
+
 DOCS = Path(__file__).parents[2] / "docs"
 
 
@@ -23,3 +25,16 @@ def test_a_worn_machine_is_flagged_and_a_healthy_one_is_not(
     shares = {int(day): int(share) for day, share in re.findall(r"day (\d): (\d+)%", capsys.readouterr().out)}
     assert shares[2] <= 15
     assert shares[3] >= 50
+
+
+def test_a_server_answers_as_its_page_says(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pytest.importorskip("fastapi", reason="takes the serving part: pip install 'gemel[serve]'")
+    monkeypatch.chdir(tmp_path)
+    code = code_of("serving.md").replace("8765", str(free_port()))
+    exec(compile(code, "serving.md", "exec"), {})
+    *said, problem = capsys.readouterr().out.splitlines()
+    wanted = re.findall(r"  # (201 2|ada|None|True|False|bob|2)", code)
+    assert said == [wanted[0], *wanted]
+    assert "has shape [1] where [16] is expected" in problem

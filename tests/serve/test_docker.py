@@ -15,7 +15,7 @@ import pytest
 
 from gemel.gallery import Gallery
 from gemel.siamese import Siamese
-from tests.serve.test_running import free_port
+from tests.serve.ports import free_port
 
 ROOT = Path(__file__).parents[2]
 

@@ -20,17 +20,11 @@ import pytest
 from gemel.gallery import Gallery
 from gemel.siamese import Siamese
 from tests.serve.conftest import Crowd
+from tests.serve.ports import free_port
 
 ENDED = -signal.SIGTERM
 """How a process ends that finished first what it had to, and then did as it was told."""
 COMMAND = (sys.executable, "-m", "gemel")
-
-
-def free_port() -> int:
-    """A port that nobody listens at."""
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        return int(found.getsockname()[1])
 
 
 class Server:
