@@ -113,32 +113,42 @@ def test_without_keys_others_cannot_reach_it(people: Path, more: tuple[str, ...]
     assert words in done.stderr
 
 
+def request(values: dict[str, object]) -> tuple[bytes, bytes]:
+    """The head and the body of a request to embed."""
+    body = json.dumps(values).encode()
+    head = "POST /v1/embed HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\n"
+    return f"{head}Content-Length: {len(body)}\r\n\r\n".encode(), body
+
+
 def test_what_was_accepted_is_finished_when_it_is_told_to_end(started: Started, people: Path, crowd: Crowd) -> None:
-    server, answers = started(people), list[int]()
-    items = [[crowd.item(0)] * 60, [crowd.item(1)] * 60]
+    server = started(people)
+    head, body = request({"items": [crowd.item(0)] * 60})
+    links = [socket.create_connection(("127.0.0.1", server.port)) for _ in range(3)]
+    for link in links:
+        link.sendall(head + body[:100])
+    time.sleep(0.2)
+    server.process.send_signal(signal.SIGTERM)
+    while not refuses(server):
+        time.sleep(0.05)
+    for link in links:
+        link.sendall(body[100:])
+        assert link.recv(64).startswith(b"HTTP/1.1 200")
+        link.close()
+    assert server.end() == ENDED
 
-    def ask(some: list[list[float]]) -> None:
-        answers.append(httpx.post(f"{server.url}/v1/embed", json={"items": some}, timeout=30).status_code)
 
-    threads = [threading.Thread(target=ask, args=(some,)) for some in items]
-    for thread in threads:
-        thread.start()
-    while "gemel_waiting_items 0.0" in httpx.get(f"{server.url}/metrics").text and len(answers) < 2:
-        time.sleep(0.001)
-    code = server.end()
-    for thread in threads:
-        thread.join()
-    assert code == ENDED
-    assert answers == [200, 200]
+def refuses(server: Server) -> bool:
+    """Whether a server takes no new connection."""
+    try:
+        socket.create_connection(("127.0.0.1", server.port)).close()
+    except ConnectionRefusedError:
+        return True
+    return False
 
 
 def test_slow_and_absent_clients_hold_up_nobody(started: Started, people: Path, crowd: Crowd) -> None:
     server = started(people)
-    body = json.dumps({"items": [crowd.item(0)]}).encode()
-    head = (
-        f"POST /v1/embed HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\n"
-        f"Content-Length: {len(body)}\r\n\r\n"
-    ).encode()
+    head, body = request({"items": [crowd.item(0)]})
     slow = [socket.create_connection(("127.0.0.1", server.port)) for _ in range(50)]
     for i, link in enumerate(slow):
         link.sendall(head + body[: i % len(body)])
