@@ -214,3 +214,22 @@ def test_the_audit_log_that_takes_no_line_is_told_of(
     answer = client.post("/v1/identities", json={"identity": "ada", "items": [crowd.item(0)]})
     assert answer.status_code == 201
     assert "the audit log takes no line" in caplog.text
+
+
+def test_what_is_held_at_once_is_bounded_and_let_go(serving: Serving, crowd: Crowd) -> None:
+    client = serving(limits=Limits(body=100_000, held=50_000))
+    large = {"items": [crowd.item(0)], "padding": "x" * 60_000}
+    answer = client.post("/v1/embed", json=large)
+    assert (answer.status_code, answer.json()["type"]) == (429, "urn:gemel:too-busy")
+    assert client.post("/v1/embed", json={"items": [crowd.item(0)]}).status_code == 200
+    assert client.app.held == 0  # type: ignore[union-attr]
+
+
+def test_odd_methods_and_origins_are_no_trouble(serving: Serving) -> None:
+    client = serving()
+    for i in range(3):
+        assert client.request(f"ODD{i}", "/v1/model").status_code == 405
+    assert client.get("/v1/model", headers={"Origin": "http://[::1"}).status_code == 403
+    text = client.get("/metrics").text
+    assert "ODD" not in text
+    assert 'method="OTHER"' in text

@@ -325,10 +325,10 @@ class Gallery:
         with self._lock:
             return list(self._rows().rows.values()) if identity is None else self._known(identity)
 
-    def count(self, identity: str) -> int:
-        """How many items of an identity are enrolled; 0 where it is not."""
+    def count(self, identity: str | None = None) -> int:
+        """How many items of an identity are enrolled, 0 where it is not; None: of all."""
         with self._lock:
-            return len(self._rows().of(identity))
+            return len(self._rows()) if identity is None else len(self._rows().of(identity))
 
     def item(self, id: str) -> Row:
         """The row of that id; raises NotEnrolled where there is none."""

@@ -13,7 +13,7 @@ from gemel.items import RecordModality
 from gemel.items.modality import Modality
 from gemel.serve import shown
 from gemel.serve.describing import speaks
-from gemel.serve.guarding import Door
+from gemel.serve.door import Door
 from gemel.serve.problems import Problem
 from gemel.serve.service import Service
 from gemel.siamese.describing import compared
@@ -82,7 +82,7 @@ def described(service: Service) -> dict[str, Any]:
             {"name": name, "value": value} for name, value in twin.measures.items() if isinstance(value, int | float)
         ],
         "enrolled": len(gallery),
-        "items": len(gallery.items()),
+        "items": gallery.count(),
         "durable": service.settings.durable,
         "decisions": [shown.decision(each) for each in alike(twin.decisions, twin.method)],
         "limits": {

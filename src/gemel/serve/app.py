@@ -18,7 +18,8 @@ from gemel.gallery import Gallery
 from gemel.serve.about import about
 from gemel.serve.answers import ProblemAnswer
 from gemel.serve.asking import asking
-from gemel.serve.guarding import Door, Guard
+from gemel.serve.door import Door
+from gemel.serve.guarding import Guard
 from gemel.serve.keys import Keys
 from gemel.serve.people import people
 from gemel.serve.problems import Problem, problem_of
@@ -58,7 +59,7 @@ def application(gallery: Gallery, settings: Settings | None = None) -> Guard:
         app.add_exception_handler(kind, _told)
     app.openapi = lambda: _described(app, gallery, keys=settings.keys is not None)  # type: ignore[method-assign]
     app.state.routes = [route for router in routers for route in router.routes if isinstance(route, APIRoute)]
-    return Guard(app, service.metrics, settings.hosts)
+    return Guard(app, service.metrics, settings.limits, settings.hosts)
 
 
 _STATUSES = {404: ("not-found", "There is nothing at this address."), 405: ("wrong-method", "Not with this method.")}

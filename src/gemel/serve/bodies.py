@@ -6,9 +6,8 @@ Uploads stay in memory and touch no disk of the server.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator
 from dataclasses import dataclass
-from typing import Any, NoReturn
+from typing import Any
 
 import orjson
 from starlette.datastructures import FormData, UploadFile
@@ -19,7 +18,7 @@ from gemel.serve.problems import Problem
 from gemel.serve.settings import Limits
 
 LONG = 1 << 18
-"""Bytes of JSON from which on it is parsed beside the loop that serves the others."""
+"""Bytes from which on a body is read beside the loop that serves the others."""
 FIELDS = 32
 """Fields of a form that are not items."""
 
@@ -44,10 +43,12 @@ class Body:
     Attributes:
         values: by name: plain JSON values; in a form texts, uploads, or lists of them.
         form: whether numbers and the like came as text.
+        long: whether it takes a while to read what it holds.
     """
 
     values: dict[str, Any]
     form: bool
+    long: bool = False
 
 
 async def body_of(request: Request, limits: Limits) -> Body:
@@ -57,14 +58,13 @@ async def body_of(request: Request, limits: Limits) -> Body:
         Problem: it is too large, too slow, malformed, or of another media type.
     """
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if int_or(request.headers.get("content-length"), 0) > limits.body:
-        _too_large(limits)
     try:
         async with asyncio.timeout(limits.upload):
             if kind == "multipart/form-data":
-                return Body(await _form(request, limits), True)
+                values = await _form(request, limits)
+                return Body(values, True, any(_size(value) > LONG for value in values.values()))
             if kind == "application/json":
-                return Body(await _json(request, limits), False)
+                return await _json(request, limits)
     except TimeoutError:
         raise Problem("too-slow", f"A body arrives within {limits.upload:g} seconds.") from None
     except ClientDisconnect:
@@ -77,29 +77,15 @@ def printable(name: str) -> str:
     return "".join(letter for letter in name[:200] if letter.isprintable())
 
 
-def int_or(text: str | None, other: int) -> int:
-    """A header's whole number; another one where it is none."""
-    return int(text) if text is not None and text.isascii() and text.isdecimal() and len(text) < 19 else other
-
-
-async def _bounded(request: Request, limits: Limits) -> AsyncGenerator[bytes, None]:
-    size = 0
-    async for part in request.stream():
-        size += len(part)
-        if size > limits.body:
-            _too_large(limits)
-        yield part
-
-
-async def _json(request: Request, limits: Limits) -> dict[str, Any]:
-    body = b"".join([part async for part in _bounded(request, limits)])
+async def _json(request: Request, limits: Limits) -> Body:
+    body = await request.body()
     held = sum(map(body.count, (b"[", b"{", b",")))
     if held > 2 * limits.points + FIELDS:
         raise Problem("too-large", f"At most {2 * limits.points:,} values fit into a request; about {held:,} came.")
     found = await asyncio.to_thread(_parsed, body) if len(body) > LONG else _parsed(body)
     if not isinstance(found, dict):
         raise Problem("malformed", f"The body must be a JSON object; a {type(found).__name__} came.")
-    return found
+    return Body(found, False, len(body) > LONG)
 
 
 def _parsed(body: bytes) -> Any:
@@ -112,7 +98,7 @@ def _parsed(body: bytes) -> Any:
 async def _form(request: Request, limits: Limits) -> dict[str, Any]:
     parser = MultiPartParser(
         request.headers,
-        _bounded(request, limits),
+        request.stream(),
         max_files=limits.items,
         max_fields=limits.items + FIELDS,
         max_part_size=limits.body,
@@ -140,6 +126,15 @@ async def _upload(file: UploadFile) -> Upload:
     return Upload(await file.read(), printable(name))
 
 
+def _size(value: Any) -> int:
+    """Bytes of a form's value, about."""
+    if isinstance(value, list):
+        return sum(map(_size, value))
+    if isinstance(value, dict):
+        return sum(map(_size, value.values()))
+    return len(value.content if isinstance(value, Upload) else value)
+
+
 def _put(found: dict[str, Any], name: str, value: Any) -> None:
     """Among the values of a form: one that comes again makes a list, a dotted name a mapping."""
     first, dot, rest = name.partition(".")
@@ -154,7 +149,3 @@ def _put(found: dict[str, Any], name: str, value: Any) -> None:
         found[name].append(value)
     else:
         found[name] = [found[name], value]
-
-
-def _too_large(limits: Limits) -> NoReturn:
-    raise Problem("too-large", f"A request has at most {limits.body:,} bytes.")

@@ -1,4 +1,4 @@
-"""What every request passes, and what every answer carries: host, origin, key, rate; headers, a line in the log.
+"""What every request passes, and what every answer carries: host, origin, size; headers, a line in the log.
 
 Plain ASGI, outside of the routes, so that nothing comes past it.
 """
@@ -12,20 +12,17 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers, MutableHeaders
-from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from gemel.serve.keys import Key, Keys
-from gemel.serve.keys import Scope as May
+from gemel.serve.door import OPEN
 from gemel.serve.metrics import Metrics
 from gemel.serve.problems import Problem, problem_of
+from gemel.serve.settings import Limits
 
 log = logging.getLogger("gemel.serve.access")
 
-OPEN = Key("", "admin", "", "")
-"""Who asks a server without keys."""
-BURST = 10
-"""Seconds over which a rate is an average."""
+METHODS = frozenset("GET HEAD POST PUT PATCH DELETE OPTIONS".split())
+"""What is counted by its name; a client may think of any number of others."""
 
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; media-src data: blob:; "
@@ -48,17 +45,31 @@ class Guard:
     Args:
         app: what answers.
         metrics: where answers are counted.
+        limits: bytes of a body, and of all that are held at once.
         hosts: names that the server goes by; empty: any.
     """
 
-    def __init__(self, app: ASGIApp, metrics: Metrics, hosts: tuple[str, ...] = ()) -> None:
-        self.app, self.metrics, self.hosts = app, metrics, hosts
+    def __init__(self, app: ASGIApp, metrics: Metrics, limits: Limits, hosts: tuple[str, ...] = ()) -> None:
+        self.app, self.metrics, self.limits, self.hosts = app, metrics, limits, hosts
+        self.held = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        start, status = time.perf_counter(), 0
+        start, status, size = time.perf_counter(), 0, 0
+
+        async def taking() -> Message:
+            nonlocal size
+            message = await receive()
+            more = len(message.get("body", b""))
+            size += more
+            self.held += more
+            if size > self.limits.body:
+                raise Problem("too-large", f"A request has at most {self.limits.body:,} bytes.")
+            if self.held > self.limits.held:
+                raise Problem("too-busy", "The server holds as much as it may; try again soon.", retry=1)
+            return message
 
         async def telling(message: Message) -> None:
             nonlocal status
@@ -70,18 +81,23 @@ class Guard:
             await send(message)
 
         try:
-            refuse_foreign(Headers(scope=scope), self.hosts)
-            await self.app(scope, receive, telling)
+            headers = Headers(scope=scope)
+            refuse_foreign(headers, self.hosts)
+            if whole(headers.get("content-length")) > self.limits.body:
+                raise Problem("too-large", f"A request has at most {self.limits.body:,} bytes.")
+            await self.app(scope, taking, telling)
         except Exception as error:
             if status:  # told already
                 return
             await problem_of(error).response()(scope, receive, telling)
         finally:
+            self.held -= size
             took = time.perf_counter() - start
             route = route_of(scope)
-            self.metrics.answer(route, scope["method"], status, took)
+            method = scope["method"] if scope["method"] in METHODS else "OTHER"
+            self.metrics.answer(route, method, status, took)
             who = scope.get("state", {}).get("key", OPEN).name or "-"
-            log.info("%s %s %d %.1f ms %s", scope["method"], route, status, 1000 * took, who)
+            log.info("%s %s %d %.1f ms %s", method, route, status, 1000 * took, who)
 
 
 def route_of(scope: MutableMapping[str, Any]) -> str:
@@ -98,11 +114,20 @@ def refuse_foreign(headers: Headers, hosts: tuple[str, ...]) -> None:
     name = headers.get("host", "")
     if hosts and bare(name) not in hosts:
         raise Problem("wrong-host", f"This server answers as {', '.join(hosts)}; start it with --name for others.")
-    origin = headers.get("origin")
-    if origin is not None and urlsplit(origin).netloc.lower() != name.lower():
+    cross = headers.get("sec-fetch-site") == "cross-site" and headers.get("sec-fetch-mode") != "navigate"
+    if cross or not is_own(headers.get("origin"), name, hosts):
         raise Problem("not-allowed", "Pages of other sites may not use this server.")
-    if headers.get("sec-fetch-site") == "cross-site" and headers.get("sec-fetch-mode") != "navigate":
-        raise Problem("not-allowed", "Pages of other sites may not use this server.")
+
+
+def is_own(origin: str | None, name: str, hosts: tuple[str, ...]) -> bool:
+    """Whether the page that asks, if one does, came from this server, which was called `name`."""
+    if origin is None:
+        return True
+    try:
+        place = urlsplit(origin).netloc.lower()
+    except ValueError:
+        return False
+    return place == name.lower() or bare(place) in hosts
 
 
 def bare(host: str) -> str:
@@ -112,46 +137,6 @@ def bare(host: str) -> str:
     return host.partition(":")[0].lower()
 
 
-class Door:
-    """Lets in who may.
-
-    Args:
-        keys: who may do what; None: everyone may everything.
-        rate: requests of one key in a second, over ten seconds; 0: any number. Without keys there is no limit.
-    """
-
-    def __init__(self, keys: Keys | None, rate: float = 0) -> None:
-        self.keys, self.rate = keys, rate
-        self._left: dict[str, tuple[float, float]] = {}
-
-    def enter(self, request: Request, scope: May) -> Key:
-        """The key of a request, which may do what takes this scope.
-
-        Raises:
-            Problem: it has none, that may not, or it came too often.
-        """
-        key = OPEN if self.keys is None else self._key(request, self.keys)
-        request.state.key = key
-        if not key.may(scope):
-            raise Problem("not-allowed", f"This takes a key of scope {scope}; {key.name!r} has {key.scope}.")
-        if self.rate and self.keys is not None:
-            self._count(key)
-        return key
-
-    @staticmethod
-    def _key(request: Request, keys: Keys) -> Key:
-        kind, _, token = request.headers.get("authorization", "").partition(" ")
-        found = keys.key(token.strip()) if kind.lower() == "bearer" else None
-        if found is None:
-            raise Problem("no-key", "Send a key that this server knows: Authorization: Bearer gemel_….")
-        return found
-
-    def _count(self, key: Key) -> None:
-        """A bucket that fills with `rate` a second and holds ten seconds' worth."""
-        now, most = time.monotonic(), max(1.0, self.rate * BURST)
-        left, before = self._left.get(key.sha256, (most, now))
-        left = min(most, left + (now - before) * self.rate)
-        if left < 1:
-            self._left[key.sha256] = left, now
-            raise Problem("too-often", f"At most {self.rate:g} requests in a second.", retry=(1 - left) / self.rate)
-        self._left[key.sha256] = left - 1, now
+def whole(text: str | None) -> int:
+    """A header's whole number; 0 where it is none."""
+    return int(text) if text is not None and text.isascii() and text.isdecimal() and len(text) < 19 else 0

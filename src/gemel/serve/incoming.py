@@ -39,12 +39,10 @@ class Reader:
     Attributes:
         modality: of the twin.
         limits: what an item may be.
-        branches: the two fields, of a twin that compares one kind of items with another.
     """
 
     modality: Modality
     limits: Limits
-    branches: tuple[str, ...] = ()
 
     def item(self, value: Any, field: str) -> Item:
         """One item.
@@ -223,4 +221,6 @@ def _beyond(field: str, had: str, most: float) -> NoReturn:
 
 
 def _unreadable(field: str, reason: str) -> Problem:
-    return Problem("unreadable-item", f"{field}: {reason}.", items=[{"field": field, "row": 0, "reason": reason}])
+    return Problem(
+        "unreadable-item", f"{field}: {reason}.", items=[{"field": field, "row": 0, "name": "", "reason": reason}]
+    )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import heapq
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request, Response
 
@@ -12,7 +12,7 @@ from gemel.items.decoded import Bad
 from gemel.serve import answers, shown
 from gemel.serve.bodies import body_of
 from gemel.serve.describing import speaks
-from gemel.serve.guarding import Door
+from gemel.serve.door import Door
 from gemel.serve.previews import preview
 from gemel.serve.problems import Problem
 from gemel.serve.schemas import Enroll
@@ -34,20 +34,23 @@ def people(service: Service, door: Door) -> APIRouter:
     ) -> Response:
         """Who is enrolled, in order of the names."""
         door.enter(request, "read")
-        names = await service.ask(gallery.identities)
-        fitting = [name for name in names if q.casefold() in name.casefold()] if q else names
-        page = heapq.nsmallest(limit + 1, (name for name in fitting if name > after))
-        listed = [{"identity": name, "items": gallery.count(name)} for name in page[:limit]]
-        following = page[limit - 1] if len(page) > limit else None
-        return shown.answer({"identities": listed, "total": len(fitting), "next": following})
+
+        def answer() -> dict[str, Any]:
+            names = gallery.identities()
+            fitting = [name for name in names if q.casefold() in name.casefold()] if q else names
+            page = heapq.nsmallest(limit + 1, (name for name in fitting if name > after))
+            listed = [{"identity": name, "items": gallery.count(name)} for name in page[:limit]]
+            return {"identities": listed, "total": len(fitting), "next": page[limit - 1] if len(page) > limit else None}
+
+        return shown.answer(await service.ask(answer))
 
     @router.post("/v1/identities", status_code=201, **speaks(Enroll, answers.EnrollAnswer, also=200))
     async def enroll(request: Request) -> Response:
         """Make items of an identity known. What a 201 counts stays, whatever happens to the server then."""
         key = door.enter(request, "write")
-        asked = Enroll.of(await body_of(request, limits))
+        asked = Enroll.of(body := await body_of(request, limits))
         refuse_path(asked.identity)
-        found = await service.embed(request, reader.items(asked.items, "items"))
+        found = await service.embed(request, await service.read(body, reader.items, asked.items, "items"))
         good = [one for one in found if isinstance(one, Embedded)]
         bad = tuple(one for one in found if isinstance(one, Bad))
         if not good:

@@ -7,6 +7,7 @@ import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from gemel.errors import DataError, require
 from gemel.gallery import Gallery
@@ -35,7 +36,7 @@ class Beside:
 def files_of(target: str) -> Beside:
     """What lies beside a gallery; beside a database or a model, nothing."""
     if is_database(target):
-        return Beside(target.rpartition("/")[2].partition("?")[0])
+        return Beside(urlsplit(target).path.strip("/") or "a database")  # never the password
     if Path(target).is_dir():
         return Beside(Path(target).name)
     return Beside(Path(target).name, Path(f"{target}.keys"), Path(f"{target}.audit"))

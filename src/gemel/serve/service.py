@@ -19,6 +19,7 @@ from gemel.items.decoded import Bad
 from gemel.serve import shown
 from gemel.serve.audit import Audit
 from gemel.serve.batching import Batcher, Item, TooBusy
+from gemel.serve.bodies import Body
 from gemel.serve.incoming import Reader
 from gemel.serve.metrics import Metrics
 from gemel.serve.problems import Problem
@@ -42,7 +43,7 @@ class Service:
     def __init__(self, gallery: Gallery, settings: Settings) -> None:
         limits = settings.limits
         self.gallery, self.settings = gallery, settings
-        self.reader = Reader(gallery.twin.modality, limits, gallery.twin.method.branches)
+        self.reader = Reader(gallery.twin.modality, limits)
         self.audit = Audit(settings.audit)
         self.metrics = Metrics(lambda: self.batcher.inside, lambda: len(gallery))
         self.batcher = Batcher(
@@ -53,6 +54,10 @@ class Service:
             seen=self.metrics.batch,
         )
         self._askers = ThreadPoolExecutor(ASKERS, thread_name_prefix="ask")
+
+    async def read(self, body: Body, reading: Callable[..., T], *args: Any) -> T:
+        """What a reader makes of a body's values; beside the loop where that may take a while."""
+        return await self.ask(reading, *args) if body.long else reading(*args)
 
     async def embed(self, request: Request, given: Sequence[Item | Bad]) -> list[Embedded | Bad]:
         """Each item with its embedding, or why it has none.

@@ -12,6 +12,7 @@ class Limits:
 
     Attributes:
         body: bytes of a request.
+        held: bytes of all requests that are being read or answered; more are refused with 429.
         items: in one request.
         pixels: of an image.
         seconds: of a sound.
@@ -27,10 +28,11 @@ class Limits:
     """
 
     body: int = 32 << 20
+    held: int = 1 << 30
     items: int = 64
     pixels: int = 40_000_000
     seconds: float | int = 120
-    characters: int = 100_000
+    characters: int = 20_000
     points: int = 1_000_000
     k: int = 100
     batch: int = 64
