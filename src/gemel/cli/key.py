@@ -37,7 +37,10 @@ def add(
 
     gemel key add people.db door --scope read
     """
-    token = _keys(gallery, keys).add(name, scope)
+    known = _keys(gallery, keys)
+    if not len(known):
+        note("The first key: a server that runs without keys asks for them once it is started again.")
+    token = known.add(name, scope)
     note(f"The key of {name!r}, scope {scope}. It is shown this once:")
     answer(token, {"name": name, "scope": scope, "key": token}, as_json=as_json)
 

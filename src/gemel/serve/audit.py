@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 import threading
 from datetime import UTC, datetime
 from pathlib import Path
@@ -24,7 +25,7 @@ class Audit:
 
     def __init__(self, file: Path | None) -> None:
         self._lock = threading.Lock()
-        self._file = None if file is None else file.open("a", encoding="utf-8")
+        self._file = None if file is None else open(file, "a", encoding="utf-8", opener=_private)  # noqa: SIM115 (closed by `close`)
 
     def note(self, action: str, key: str | None, **what: Any) -> None:
         """Write one line, which is with the operating system when this returns.
@@ -54,3 +55,8 @@ class Audit:
             self._file.close()
         except OSError as error:
             log.error("the audit log lost its last line: %s", error)
+
+
+def _private(file: str, flags: int) -> int:
+    """A file for its owner's eyes: it says who is known."""
+    return os.open(file, flags, 0o600)

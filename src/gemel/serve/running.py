@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import socket
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -84,14 +85,27 @@ def run(
         say("No API keys: everyone on this machine may do everything, and nobody else can reach it.")
     if not settings.durable:
         say("The gallery is in memory: what is enrolled is gone when this ends.")
-    say(f"Serving {settings.name} at http://{f'[{host}]' if ':' in host else host}:{port} (Ctrl-C ends it).")
+    link = listening(host, port)
+    place = f"[{host}]" if ":" in host else host
+    say(f"Serving {settings.name} at http://{place}:{link.getsockname()[1]} (Ctrl-C ends it).")
     logging.basicConfig(stream=sys.stderr, format="%(asctime)s %(levelname)s %(message)s", level=logging.INFO)
-    server.run(
+    config = server.Config(
         application(gallery, settings),
-        host=host,
-        port=port,
         log_level="warning",
         access_log=False,  # its lines hold addresses, and these hold names
         server_header=False,
         timeout_graceful_shutdown=grace or None,
     )
+    server.Server(config).run([link])
+
+
+def listening(host: str, port: int) -> socket.socket:
+    """A socket that listens there. Raises DataError where that cannot be."""
+    try:
+        family, kind, protocol, _, place = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        link = socket.socket(family, kind, protocol)
+        link.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        link.bind(place)
+    except OSError as error:
+        raise DataError(f"{host}, port {port}: {error.strerror}. Choose another with --host and --port.") from None
+    return link
