@@ -15,10 +15,11 @@ from typing import Any, NoReturn
 import numpy as np
 import orjson
 
-from gemel.errors import MissingExtra, require
+from gemel.errors import UnreadableItem, require
 from gemel.items import AudioModality, ImageModality, RecordModality, SeriesModality, TextModality, VectorModality
 from gemel.items.decoded import Bad
 from gemel.items.modality import Modality
+from gemel.items.series_files import sheet
 from gemel.serve.batching import Item
 from gemel.serve.bodies import Upload, printable
 from gemel.serve.problems import Problem
@@ -74,7 +75,7 @@ class Reader:
         except Problem as problem:
             if problem.name not in ("unreadable-item", "too-large"):
                 raise
-            name = getattr(value, "name", "") or (value.get("name", "") if isinstance(value, Mapping) else "")
+            name = value.name if isinstance(value, Upload) else ""
             return Bad(name or field, problem.detail.removeprefix(f"{field}: ").removesuffix("."), row)
 
     def _source(self, value: Any, modality: Modality, field: str) -> tuple[Any, str]:
@@ -88,7 +89,7 @@ class Reader:
         if content is not None:
             self._look(content, modality, field)
             return (_array(content, field) if isinstance(modality, VectorModality) else content), name
-        if isinstance(modality, SeriesModality | VectorModality) and _is_numbers(value):
+        if isinstance(modality, SeriesModality | VectorModality) and isinstance(value, list) and value:
             return self._numbers(value, modality, field), ""
         raise _refused(value, modality, field)
 
@@ -166,8 +167,6 @@ def _seconds(content: bytes, field: str) -> float:
     file: Any = require("soundfile", extra="audio", purpose="read sounds")
     try:
         about = file.info(io.BytesIO(content))
-    except MissingExtra:
-        raise
     except Exception:  # libsndfile's errors, and those of its wrapper
         raise _unreadable(field, "is no sound that can be read") from None
     if not 0 < about.samplerate <= FASTEST or not 0 < about.channels <= 64:
@@ -177,18 +176,10 @@ def _seconds(content: bytes, field: str) -> float:
 
 def _array(content: bytes, field: str) -> Any:
     """The vector of a `.npy` file or of a table."""
-    from gemel.errors import UnreadableItem
-    from gemel.items.series_files import sheet
-
     try:
         return sheet(content, "vector").values.reshape(-1)
     except UnreadableItem as error:
         raise _unreadable(field, error.reason) from None
-
-
-def _is_numbers(value: Any) -> bool:
-    """A list of numbers, or of lists: whoever reads it says what is wrong with the rest."""
-    return isinstance(value, list) and len(value) > 0
 
 
 def _json(text: str | bytes, field: str) -> Any:
