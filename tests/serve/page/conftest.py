@@ -7,7 +7,7 @@ import shutil
 import socket
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ import pytest
 from gemel.gallery import Gallery
 from gemel.serve.settings import Settings
 from gemel.siamese import Siamese
+from tests.serve.page.twins import ADA, BEA, source, vector, world
 from tests.serve.page.visitor import Visitor
 
 SECONDS = 6
@@ -28,10 +29,11 @@ class Server:
         settings: how it is served.
         file: of the gallery; None: in memory.
         twin: of a new gallery.
+        known: identity → items, enrolled before the first request.
     """
 
-    def __init__(self, settings: Settings, file: Path | None, twin: Siamese) -> None:
-        self.settings, self.file, self.twin = settings, file, twin
+    def __init__(self, settings: Settings, file: Path | None, twin: Siamese, known: Mapping[str, Any]) -> None:
+        self.settings, self.file, self.twin, self.known = settings, file, twin, known
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             self.port = int(probe.getsockname()[1])
@@ -48,6 +50,8 @@ class Server:
 
         there = self.file is not None and self.file.exists()
         gallery = Gallery(self.file, None if there else self.twin)
+        for identity, items in {} if there else self.known.items():
+            gallery.enroll(identity, items, keep=True)
         config = uvicorn.Config(
             application(gallery, self.settings), "127.0.0.1", self.port, log_level="warning", access_log=False
         )
@@ -76,11 +80,14 @@ Serve = Callable[..., Server]
 
 @pytest.fixture
 def serve() -> Iterator[Serve]:
-    """Serves twins until the test ends: serve(twin, file=None, **settings)."""
+    """Serves twins until the test ends: serve(twin, file=None, known=None, **settings)."""
     with contextlib.ExitStack() as ends:
 
-        def serving(twin: Siamese, file: Path | None = None, **settings: Any) -> Server:
-            server = Server(Settings(**{"name": "things", "durable": file is not None, **settings}), file, twin)
+        def serving(
+            twin: Siamese, file: Path | None = None, known: Mapping[str, Any] | None = None, **settings: Any
+        ) -> Server:
+            whole = Settings(**{"name": "things", "durable": file is not None, **settings})
+            server = Server(whole, file, twin, known or {})
             ends.callback(server.stop)
             server.start()
             return server
@@ -121,3 +128,10 @@ def visit(browser: Any) -> Iterator[Visit]:
     for visitor in visitors:
         visitor.page.context.close()
     assert [error for visitor in visitors for error in visitor.errors] == []
+
+
+@pytest.fixture
+def vectors(serve: Serve) -> Server:
+    """Ada and Bea, as vectors."""
+    known = {name: [source(vector(i, j)) for j in range(2)] for name, i in {"ada": ADA, "bea": BEA}.items()}
+    return serve(world("vector").twin, known=known)

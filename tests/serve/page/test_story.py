@@ -8,9 +8,8 @@ from typing import Any
 import pytest
 
 from tests.serve.page.conftest import Serve, Visit
-from tests.serve.page.twins import IDENTITIES, KINDS, World, world
+from tests.serve.page.twins import ADA, BEA, CLEO, KINDS, STRANGER, World, world
 
-ADA, BEA, CLEO, STRANGER = (IDENTITIES + place for place in range(4))
 PEOPLE = {"ada": ADA, "bea": BEA, "cleo": CLEO}
 SHOWN = {"image": "img", "text": ".words", "series": "svg path", "audio": "audio", "vector": ".words", "record": "img"}
 """What a preview is made of."""
@@ -41,11 +40,12 @@ def test_enrolled_recognised_forgotten_and_still_there_after_a_restart(
 
     server.stop()
     server.start()
+    somebody.page.reload()
     somebody.open("identities/cleo")
     previews(somebody, here.kind).first.wait_for()
-    assert somebody.page.locator("#identities .names a").all_inner_texts() == ["ada\n2 items", "cleo\n2 items"]
+    assert somebody.page.locator("#panel-identities .names a").all_inner_texts() == ["ada\n2 items", "cleo\n2 items"]
     assert somebody.who(here.item(CLEO, 3))[0] == "This is cleo"
 
 
 def previews(somebody: Any, kind: str) -> Any:
-    return somebody.page.locator(f"#identities .hits .item {SHOWN[kind]}")
+    return somebody.page.locator(f"#panel-identities .hits .item {SHOWN[kind]}")

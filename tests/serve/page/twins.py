@@ -1,6 +1,6 @@
 """For every modality a calibrated twin that takes no training, and items of identities that it never met.
 
-Encoders are made by hand: projections and means, so that nothing here depends on chance but on seeds.
+Nothing here depends on chance but on seeds.
 """
 
 from __future__ import annotations
@@ -13,15 +13,19 @@ from functools import cache
 from typing import Any
 
 import numpy as np
-from onnx import TensorProto, helper, numpy_helper
 from PIL import Image
 
 from gemel.items import AudioModality, ImageModality, RecordModality, SeriesModality, TextModality, VectorModality, read
 from gemel.items.modality import Modality
-from gemel.siamese import Siamese
+from gemel.siamese import Method, Siamese
+from gemel.siamese.branches import BranchEncoders
+from gemel.siamese.onnx import OnnxEncoder
+from tests.serve.page.encoders import DIM, mean, projection, words
 
-SIDE, POINTS, DIM, RATE = 12, 64, 16, 8000
+SIDE, POINTS, RATE = 12, 64, 8000
 IDENTITIES, ITEMS = 60, 4
+ADA, BEA, CLEO, STRANGER = range(IDENTITIES, IDENTITIES + 4)
+"""Identities that no twin met."""
 KINDS = ("image", "text", "series", "audio", "vector", "record")
 
 
@@ -62,9 +66,9 @@ class World:
 def world(kind: str) -> World:
     """The world of a modality, made once."""
     make, modality, encoder = _MADE[kind]()
-    items = [_source(make(i, j)) for i in range(IDENTITIES) for j in range(ITEMS)]
+    items = [source(make(i, j)) for i in range(IDENTITIES) for j in range(ITEMS)]
     fitted = modality.fit([modality.load(one) for one in items])
-    raw = Siamese.from_onnx(encoder, modality=fitted) if encoder else Siamese.from_vectors(DIM)
+    raw = Siamese.fromprojection(encoder, modality=fitted) if encoder else Siamese.from_vectors(DIM)
     labels = [f"c{i}" for i in range(IDENTITIES) for _ in range(ITEMS)]
     if kind == "vector":
         data = read(np.array(items, np.float32), labels=labels)
@@ -76,6 +80,30 @@ def world(kind: str) -> World:
 def raw(kind: str) -> Siamese:
     """The twin without a decision."""
     return world(kind).twin.but(decisions=())
+
+
+@cache
+def crossing() -> Siamese:
+    """A twin that compares a picture with a vector of its pixels: two branches into one space."""
+    fields = {"photo": _image()[1], "pixels": VectorModality(SIDE * SIDE)}
+    encoders = {
+        "photo": OnnxEncoder(projection({"image": [1, SIDE, SIDE]}, SIDE * SIDE)),
+        "pixels": OnnxEncoder(projection({"vector": [SIDE * SIDE]}, SIDE * SIDE)),
+    }
+    twin = Siamese(
+        modality=RecordModality(fields, single=True),
+        encoder=BranchEncoders(encoders),
+        method=Method("cosine", DIM, branches=tuple(fields)),
+    )
+    items = [{"photo": picture(i, j).content, "pixels": pixels(i, j)} for i in range(IDENTITIES) for j in range(ITEMS)]
+    labels = [f"c{i}" for i in range(IDENTITIES) for _ in range(ITEMS)]
+    return twin.calibrate(read(items, labels=labels, modality=RecordModality(fields)))
+
+
+def pixels(identity: int, which: int) -> list[float]:
+    """The picture as numbers."""
+    with Image.open(io.BytesIO(picture(identity, which).content)) as image:
+        return (np.asarray(image, np.float64).reshape(-1) / 255).round(4).tolist()
 
 
 def rng_of(identity: int, which: int = -1) -> np.random.Generator:
@@ -93,8 +121,8 @@ def picture(identity: int, which: int) -> File:
 
 def text(identity: int, which: int) -> str:
     """Five of the identity's six words."""
-    words = [_word(rng_of(identity).spawn(6)[k]) for k in range(6)]
-    return " ".join(np.delete(words, which % 6))
+    own = [_word(rng) for rng in rng_of(identity).spawn(6)]
+    return " ".join(np.delete(own, which % 6))
 
 
 def series(identity: int, which: int) -> File:
@@ -138,35 +166,39 @@ def _waves(rng: np.random.Generator, channels: int) -> np.ndarray:
     return (height * np.sin(t * np.arange(1, 7) + 3 * shift)).sum(-1)
 
 
-def _source(given: Given) -> Any:
+def source(given: Given) -> Any:
     """As the library takes it."""
     if isinstance(given, File):
         return given.content
     if isinstance(given, str):
         return [float(part) for part in given.split(",")] if "," in given else given
-    return {name: _source(part) for name, part in given.items()}
+    return {name: source(part) for name, part in given.items()}
 
 
 Made = tuple[Callable[[int, int], Given], Modality, "bytes | None"]
 
 
 def _image() -> Made:
-    return picture, ImageModality(height=SIDE, width=SIDE, channels=1), _onnx({"image": [1, SIDE, SIDE]}, SIDE * SIDE)
+    return (
+        picture,
+        ImageModality(height=SIDE, width=SIDE, channels=1),
+        projection({"image": [1, SIDE, SIDE]}, SIDE * SIDE),
+    )
 
 
 def _text() -> Made:
-    words = TextModality(length=32, vocabulary=2000).fit(
+    fitted = TextModality(length=32, vocabulary=2000).fit(
         [TextModality.load(TextModality(), text(i, j)) for i in range(IDENTITIES + 10) for j in range(2)]
     )
-    return text, words, _words(words.pieces)
+    return text, fitted, words(fitted.pieces)
 
 
 def _series() -> Made:
-    return series, SeriesModality(channels=2), _onnx({"series": [POINTS, 2]}, POINTS * 2)
+    return series, SeriesModality(channels=2), projection({"series": [POINTS, 2]}, POINTS * 2)
 
 
 def _audio() -> Made:
-    return sound, AudioModality(rate=RATE, mels=32), _mean(32)
+    return sound, AudioModality(rate=RATE, mels=32), mean(32)
 
 
 def _vector() -> Made:
@@ -176,7 +208,7 @@ def _vector() -> Made:
 def _record() -> Made:
     fields = {"photo": _image()[1], "taste": VectorModality(DIM)}
     shapes = {"photo.image": [1, SIDE, SIDE], "taste.vector": [DIM]}
-    return record, RecordModality(fields), _onnx(shapes, SIDE * SIDE + DIM)
+    return record, RecordModality(fields), projection(shapes, SIDE * SIDE + DIM)
 
 
 _MADE: dict[str, Callable[[], Made]] = {
@@ -187,44 +219,3 @@ _MADE: dict[str, Callable[[], Made]] = {
     "vector": _vector,
     "record": _record,
 }
-
-
-def _onnx(shapes: Mapping[str, list[int]], width: int) -> bytes:
-    """Inputs side by side as one row, projected."""
-    nodes = [helper.make_node("Flatten", [name], [f"flat-{name}"]) for name in shapes]
-    nodes += [helper.make_node("Concat", [f"flat-{name}" for name in shapes], ["row"], axis=1)]
-    nodes += [helper.make_node("MatMul", ["row", "w"], ["embedding"])]
-    inputs = [helper.make_tensor_value_info(n, TensorProto.FLOAT, ["n", *shape]) for n, shape in shapes.items()]
-    weight = np.random.default_rng(0).normal(size=(width, DIM)).astype(np.float32)
-    return _model(nodes, inputs, DIM, {"w": weight - weight.mean(0)})
-
-
-def _mean(width: int) -> bytes:
-    """The mean over time."""
-    nodes = [helper.make_node("ReduceMean", ["series"], ["embedding"], axes=[1], keepdims=0)]
-    return _model(nodes, [helper.make_tensor_value_info("series", TensorProto.FLOAT, ["n", "t", width])], width, {})
-
-
-def _words(pieces: int) -> bytes:
-    """The sum of the pieces' own vectors."""
-    nodes = [
-        helper.make_node("Gather", ["w", "input_ids"], ["each"]),
-        helper.make_node("Cast", ["attention_mask"], ["there"], to=TensorProto.FLOAT),
-        helper.make_node("Unsqueeze", ["there", "last"], ["column"]),
-        helper.make_node("Mul", ["each", "column"], ["kept"]),
-        helper.make_node("ReduceSum", ["kept", "second"], ["embedding"], keepdims=0),
-    ]
-    weight = np.random.default_rng(0).normal(size=(pieces, 2 * DIM)).astype(np.float32)
-    inputs = [
-        helper.make_tensor_value_info(name, TensorProto.INT64, ["n", "t"]) for name in ("input_ids", "attention_mask")
-    ]
-    axes = {"last": np.array([-1], np.int64), "second": np.array([1], np.int64)}
-    return _model(nodes, inputs, 2 * DIM, {"w": weight, **axes})
-
-
-def _model(nodes: list[Any], inputs: list[Any], width: int, constants: Mapping[str, np.ndarray]) -> bytes:
-    out = helper.make_tensor_value_info("embedding", TensorProto.FLOAT, ["n", width])
-    kept = [numpy_helper.from_array(value, name) for name, value in constants.items()]
-    graph = helper.make_graph(nodes, "made", inputs, [out], kept)
-    opset = helper.make_opsetid("", 17)
-    return bytes(helper.make_model(graph, opset_imports=[opset], ir_version=9).SerializeToString())

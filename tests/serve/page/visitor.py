@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from typing import Any
+from urllib.parse import quote
 
 from tests.serve.page.twins import File, Given
 
@@ -32,21 +32,21 @@ class Visitor:
         if message.type in ("error", "warning") and not message.text.startswith(HTTP):
             self.errors.append(message.text)
 
-    def open(self, view: str = "compare", *, afresh: bool = False) -> Any:
-        """A view, by its address; its panel. Afresh: nothing that was given before is there."""
-        if afresh:
-            self.page.goto("about:blank")
+    def open(self, view: str = "compare") -> Any:
+        """A view, by its address; its panel."""
         self.page.goto(f"{self.url}#{view}")
-        panel = self.page.locator(f"#{view.partition('/')[0]}")
+        panel = self.page.locator(f"#panel-{view.partition('/')[0]}")
         panel.get_by_role("heading", level=2).wait_for()
         return panel
 
     def give(self, place: Any, item: Given) -> None:
-        """Choose a file or type, in the first place for it that is still empty; a record, field by field."""
+        """Choose a file or type, in place of what was given before; a record, field by field."""
         if isinstance(item, Mapping):
             for name, part in item.items():
                 self.give(place.get_by_role("group", name=name, exact=True), part)
         elif isinstance(item, File):
+            for remove in place.get_by_role("button", name="Remove").all():
+                remove.click()
             place.locator("input[type=file]:visible").first.set_input_files(item.payload)
             place.get_by_role("button", name=f"Remove {item.name}").first.wait_for()
         else:
@@ -54,7 +54,7 @@ class Visitor:
 
     def compare(self, a: Given, b: Given) -> str:
         """Whether two items are the same, in the page's words."""
-        panel = self.open("compare", afresh=True)
+        panel = self.open("compare")
         cards = panel.locator(".card")
         self.give(cards.nth(0), a)
         self.give(cards.nth(1), b)
@@ -79,18 +79,19 @@ class Visitor:
 
     def listed(self, identity: str) -> Any:
         """The identity in the list."""
-        return self.page.locator("#identities .names").get_by_role("link", name=re.compile(rf"^{re.escape(identity)}\b"))
+        named = self.page.get_by_text(identity, exact=True)
+        return self.page.locator("#panel-identities .names").get_by_role("link").filter(has=named)
 
     def forget(self, identity: str) -> None:
         """Delete an identity, and say yes when asked."""
-        panel = self.open(f"identities/{identity}")
+        panel = self.open(f"identities/{quote(identity, safe='')}")
         panel.get_by_role("button", name="Forget this identity").click()
         self.page.get_by_role("dialog").get_by_role("button", name="Forget", exact=True).click()
         panel.get_by_text(f"Forgotten: {identity}").wait_for()
 
     def who(self, item: Given) -> tuple[str, list[str]]:
         """Whom an item shows, in the page's words, and the identities of the nearest items."""
-        panel = self.open("search", afresh=True)
+        panel = self.open("search")
         self.give(panel.locator(".card"), item)
         panel.get_by_role("button", name="Search", exact=True).click()
         answer = panel.get_by_role("region", name="Who this is").get_by_role("heading", level=3)

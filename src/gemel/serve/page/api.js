@@ -6,7 +6,7 @@ const TRIES = 4;
 const LONGEST_WAIT = 30;
 const KNOCK = 3000;
 
-/** What the page as a whole must know: "waiting", "working", "lost", "found". */
+/** What the page as a whole must know: "waiting", "working", "lost", "found", and another "key". */
 export const events = new EventTarget();
 
 /** The key, for as long as this tab lives. */
@@ -86,7 +86,10 @@ async function problemOf(answer) {
 async function another(used, problem) {
   if (key.get() !== used) return true;
   const given = await wanted(used ? problem.message : "");
-  if (given) key.set(given);
+  if (given) {
+    key.set(given);
+    events.dispatchEvent(new Event("key"));
+  }
   return Boolean(given);
 }
 

@@ -19,11 +19,11 @@ const app = {
   model: null,
   views: {},
   go: (name) => (location.hash = `#${name}`),
-  /** Learn anew how much is enrolled. */
+  /** Learn anew how much is enrolled, and what the key may do. */
   async refresh() {
     const found = await ask("/v1/model").catch(() => null);
     if (!found) return;
-    Object.assign(app.model, { enrolled: found.enrolled, items: found.items });
+    Object.assign(app.model, { enrolled: found.enrolled, items: found.items, key: found.key });
     delete app.views.model;
     header();
   },
@@ -33,7 +33,7 @@ const app = {
 async function start() {
   Object.assign(app, { model: null, views: {} });
   put($("who"));
-  for (const name of Object.keys(BUILD)) put($(name));
+  for (const name of Object.keys(BUILD)) put($(`panel-${name}`));
   try {
     app.model = await ask("/v1/model");
   } catch (problem) {
@@ -67,7 +67,7 @@ function route() {
   }
   if (!app.model) return;
   for (const [other, view] of Object.entries(app.views)) if (other !== shown) view.leave?.();
-  app.views[shown] ??= BUILD[shown]($(shown), app);
+  app.views[shown] ??= BUILD[shown]($(`panel-${shown}`), app);
   app.views[shown].route?.(decoded(rest.join("/")));
 }
 
@@ -105,6 +105,7 @@ function notices() {
 for (const tab of tabs) tab.addEventListener("click", () => app.go(tab.id.slice("tab-".length)));
 $("tabs").addEventListener("keydown", keyboard);
 addEventListener("hashchange", route);
+events.addEventListener("key", () => app.model && app.refresh());
 notices();
 askForKeys();
 listen();

@@ -41,7 +41,7 @@ export function compare(panel, app) {
     panel,
     h("h2", {}, "Are these two the same?"),
     h("p", { class: "lead" }, model.branches?.length ? `Give ${model.branches.join(" or ")} on either side.` : `Give ${one(model.modality)} on either side, or an identity that the first one claims to be.`),
-    uncalibrated && h("p", { class: "warning" }, "This model is not calibrated: it knows distances, but not which of them mean the same. There is no verdict until it is."),
+    uncalibrated && h("p", { class: "warning" }, "This model is not calibrated for verdicts: it knows distances, but not which of them mean the same."),
     h("form", { submit }, h("div", { class: "pair" }, h("div", { class: "card titled" }, head, first.element), h("div", { class: "card titled" }, second.head, second.element)), h("div", { class: "actions" }, go), trouble),
     verdict.element,
   );

@@ -31,8 +31,10 @@ export function identities(panel, app) {
   function route(identity) {
     shown = identity || null;
     list.mark();
-    if (shown) put(side, detail(shown, { model, changed, more: () => (app.go("identities"), form.name(identity)) }));
-    else if (side.firstChild !== form.element) put(side, form.element);
+    if (shown) {
+      put(side, detail(shown, { model, changed, more: () => (app.go("identities"), form.name(identity)) }));
+      side.querySelector("h3").focus();
+    } else if (side.firstChild !== form.element) put(side, form.element);
     list.load();
   }
 
@@ -142,7 +144,7 @@ function detail(identity, { model, changed, more }) {
   load();
   return put(
     place,
-    h("h3", { class: "name" }, identity),
+    h("h3", { class: "name", tabindex: -1 }, identity),
     count,
     items,
     h("div", { class: "actions" }, button("Enrol more items", more), ...gated(forgetAll, model, "admin")),

@@ -17,8 +17,11 @@ export function itemInput({ fields, branches }, { label, side = 0, more }) {
   return recordInput(fields, label);
 }
 
-/** Bring an item that was dropped or pasted anywhere to an input: the one in focus, else the first empty one. */
+/** Bring an item that was pasted anywhere to an input: the one in focus, else the first empty one. Ctrl-Enter sends a form. */
 export function listen() {
+  document.addEventListener("keydown", (event) => {
+    if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) event.target.form?.requestSubmit();
+  });
   for (const name of ["dragover", "drop"]) document.addEventListener(name, (event) => event.preventDefault());
   document.addEventListener("paste", (event) => {
     const files = [...(event.clipboardData?.files ?? [])];

@@ -13,7 +13,7 @@ export function model(panel, app) {
     h("h2", {}, "What this model is, and how often it errs"),
     ...facts(known),
     ...measures(known),
-    ...(known.decisions.length ? calibrated(known) : [h("p", { class: "warning" }, "This model is not calibrated. It knows how far apart two items are, but not from which distance on they are the same: it gives no verdicts and no error rates. To calibrate it: gemel calibrate MODEL DATA")]),
+    ...(known.decisions.length ? calibrated(known) : [h("p", { class: "warning" }, "This model is not calibrated for verdicts: it knows how far apart two items are, but not up to which distance they are the same, nor how often that would be wrong. To calibrate it: gemel calibrate MODEL DATA")]),
     h("section", {}, h("h3", {}, "What the server takes"), limits(known)),
   );
   return {};
@@ -84,7 +84,7 @@ function thresholds(decision, metric) {
   const start = Math.min(high, Math.max(low, Number.isFinite(first) ? first : (low + high) / 2));
   const slider = h("input", { type: "range", class: "slider", min: low, max: high, step: (high - low) / 1000, value: start });
   const logarithmic = h("input", { type: "checkbox" });
-  const output = h("output", {});
+  const output = h("output", { "aria-live": "off" });
   const [fmr, fnmr] = [h("dd", {}), h("dd", {})];
   const plot = errors(decision, metric);
   const say = () => {

@@ -87,7 +87,7 @@ function answer({ match, enrolled: count, problem }) {
   return h("section", { class: "verdict", "aria-label": "Who this is" }, h("div", { class: "head" }, mark(match ? true : count === 0 ? null : false), h("div", {}, h("h3", { class: match ? "same" : "different" }, name), h("p", {}, why))));
 }
 
-const unsure = () => h("p", { class: "warning" }, "This model is not calibrated, so no identity can be named. The nearest items need no calibration.");
+const unsure = () => h("p", { class: "warning" }, "This model is not calibrated for verdicts, so no identity can be named. The nearest items need no calibration.");
 
 function nearest(hits) {
   if (hits.length === 0) return h("p", { class: "note" }, "Nothing is enrolled yet.");

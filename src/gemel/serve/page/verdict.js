@@ -11,40 +11,41 @@ const CERTAINTIES = [0, 0.8, 0.9, 0.95, 0.99, 0.999];
 
 /** A place for verdicts. show({distance, llr, method, claim?}) gives one; clear() takes it away. */
 export function verdictView(model) {
-  const element = h("section", { class: "verdict", hidden: true, "aria-label": "Verdict" });
+  const section = h("section", { class: "verdict", hidden: true, "aria-label": "Verdict" });
+  const spoken = h("p", { class: "unseen", role: "status" });
   return {
-    element,
+    element: h("div", {}, spoken, section),
     show: (answer) => {
       const decision = model.decisions[answer.method ?? 0];
-      element.hidden = false;
-      put(element, ...parts(decision, answer, model.distance));
+      section.hidden = false;
+      put(section, parts(decision, answer, model.distance, (words) => (spoken.textContent = words)));
     },
     clear: () => {
-      element.hidden = true;
-      put(element);
+      section.hidden = true;
+      spoken.textContent = "";
+      put(section);
     },
   };
 }
 
-function parts(decision, answer, metric) {
+/** What is shown; `speak` tells it in a sentence to those who do not see it, whenever it changes. */
+function parts(decision, answer, metric, speak) {
   const head = h("div", { class: "head" });
   const cost = h("p", { class: "cost" });
   const notes = caveats(decision, answer);
   const [meter, plot] = [gauge(), distances(decision, metric)];
   const controls = asked(decision, () => redraw());
-  const spoken = h("p", { class: "unseen", role: "status" });
   const redraw = () => {
     const verdict = judged(decision, answer, controls.value());
     put(head, mark(verdict.same), h("div", {}, h("h3", { class: kindOf(verdict.same) }, VERDICTS.get(verdict.same)), h("p", {}, because(verdict))));
     put(cost, costWords(verdict));
     meter.update(verdict);
     plot.update(verdict);
-    spoken.textContent = `${VERDICTS.get(verdict.same)}. Probability ${percent(verdict.probability)}. ${because(verdict)}`;
+    speak(`${VERDICTS.get(verdict.same)}. Probability ${percent(verdict.probability)}. ${because(verdict)}`);
   };
   redraw();
   return [
     head,
-    spoken,
     h("div", { class: "plots" }, h("div", {}, h("h4", {}, "Probability of the same"), meter.element, cost, notes), h("div", {}, h("h4", {}, "Distance"), plot.element)),
     controls.element,
   ];
@@ -81,7 +82,7 @@ function caveats(decision, answer) {
 function asked(decision, changed) {
   const start = logit(decision.prior);
   const prior = h("input", { type: "range", min: -REACH, max: REACH, step: 0.01, value: start, class: "slider" });
-  const output = h("output", {}, "");
+  const output = h("output", { "aria-live": "off" });
   const point = choice(decision.points.map(({ name }) => [name, pointWords(name)]));
   const certainty = choice(CERTAINTIES.map((value) => [value, value ? `less sure than ${percent(value)}` : "never"]));
   const value = () => ({ prior: sigmoid(Number(prior.value)), point: point.value, certainty: Number(certainty.value) });
