@@ -68,7 +68,7 @@ def world(kind: str) -> World:
     make, modality, encoder = _MADE[kind]()
     items = [source(make(i, j)) for i in range(IDENTITIES) for j in range(ITEMS)]
     fitted = modality.fit([modality.load(one) for one in items])
-    raw = Siamese.fromprojection(encoder, modality=fitted) if encoder else Siamese.from_vectors(DIM)
+    raw = Siamese.from_onnx(encoder, modality=fitted) if encoder else Siamese.from_vectors(DIM)
     labels = [f"c{i}" for i in range(IDENTITIES) for _ in range(ITEMS)]
     if kind == "vector":
         data = read(np.array(items, np.float32), labels=labels)
