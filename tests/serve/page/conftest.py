@@ -19,7 +19,7 @@ from gemel.siamese import Siamese
 from tests.serve.page.twins import ADA, BEA, source, vector, world
 from tests.serve.page.visitor import Visitor
 
-SECONDS = 6
+SECONDS = 15
 
 
 class Server:

@@ -27,7 +27,7 @@ def test_enrolled_recognised_forgotten_and_still_there_after_a_restart(
     somebody = visit(server)
     for name, identity in PEOPLE.items():
         somebody.enrol(name, [here.item(identity, 0), here.item(identity, 1)])
-    assert somebody.page.locator("#facts").inner_text().endswith("3 identities enrolled")
+    somebody.page.get_by_text("3 identities enrolled").wait_for()
     said, near = somebody.who(here.item(BEA, 3))
     assert (said, near[:2], len(near)) == ("This is bea", ["bea", "bea"], 6)
     assert somebody.who(here.item(STRANGER, 0))[0] == "Unknown"
@@ -43,6 +43,7 @@ def test_enrolled_recognised_forgotten_and_still_there_after_a_restart(
     somebody.page.reload()
     somebody.open("identities/cleo")
     previews(somebody, here.kind).first.wait_for()
+    somebody.listed("cleo").wait_for()
     assert somebody.page.locator("#panel-identities .names a").all_inner_texts() == ["ada\n2 items", "cleo\n2 items"]
     assert somebody.who(here.item(CLEO, 3))[0] == "This is cleo"
 

@@ -121,7 +121,7 @@ function detail(identity, { model, changed, more }) {
   function cell(item) {
     const forget = button("Forget", () => forgetItem(item, forget), { class: "plain", "aria-label": `Forget ${item.name || "this item"}` });
     const facts = Object.entries(item.metadata ?? {}).map(([name, value]) => `${name}: ${typeof value === "object" ? JSON.stringify(value) : value}`);
-    return h("li", {}, enrolled(item), item.name && h("small", {}, item.name), facts.length > 0 && h("small", {}, facts.join(" · ")), gated(forget, model, "admin")[0]);
+    return h("li", {}, enrolled(item, model.modality), item.name && h("small", {}, item.name), facts.length > 0 && h("small", {}, facts.join(" · ")), gated(forget, model, "admin")[0]);
   }
 
   async function forgetItem(item, trigger) {
@@ -146,9 +146,9 @@ function detail(identity, { model, changed, more }) {
     place,
     h("h3", { class: "name", tabindex: -1 }, identity),
     count,
-    items,
     h("div", { class: "actions" }, button("Enrol more items", more), ...gated(forgetAll, model, "admin")),
     trouble,
+    items,
     !model.branches?.length && claim(identity, model),
   );
 }

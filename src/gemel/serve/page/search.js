@@ -32,7 +32,7 @@ export function search(panel, app) {
         model.decisions.length ? identified(item, rate.value) : null,
       ]);
       put(who, named ? answer(named) : unsure(model));
-      put(hits, nearest(found.hits));
+      put(hits, nearest(found.hits, model.modality));
       status.textContent = `${named && !named.problem ? said(named) : ""} ${many(found.hits.length, "near item")}.`;
       return undefined;
     });
@@ -89,10 +89,10 @@ function answer({ match, enrolled: count, problem }) {
 
 const unsure = () => h("p", { class: "warning" }, "This model is not calibrated for verdicts, so no identity can be named. The nearest items need no calibration.");
 
-function nearest(hits) {
+function nearest(hits, kind) {
   if (hits.length === 0) return h("p", { class: "note" }, "Nothing is enrolled yet.");
   const cells = hits.map((hit, place) =>
-    h("li", {}, enrolled(hit), h("b", {}, identityLink(hit.identity)), h("small", {}, `${place + 1} · distance ${far(hit.distance)}`), h("small", {}, hit.name)),
+    h("li", {}, enrolled(hit, kind), h("b", {}, identityLink(hit.identity)), h("small", {}, `${place + 1} · distance ${far(hit.distance)}`), h("small", {}, hit.name)),
   );
   return h("section", { class: "hits-of", "aria-label": "Nearest items" }, h("h3", {}, "Nearest enrolled items"), h("ol", { class: "hits" }, cells));
 }

@@ -55,9 +55,9 @@ const watcher = new IntersectionObserver((entries) => {
   }
 }, { rootMargin: "200px" });
 
-/** An enrolled item, {id, name, kept}: what it looks like where that was kept, else its name. */
-export function enrolled({ id, name, kept }) {
-  const place = h("div", { class: "item" });
+/** An enrolled item, {id, name, kept}: what it looks like where that was kept. `kind` says how much room it will take. */
+export function enrolled({ id, name, kept }, kind) {
+  const place = h("div", { class: `item ${kind}` });
   if (!kept) return put(place, h("p", { class: "blank" }, "not kept"));
   put(place, h("p", { class: "blank waiting" }, "…"));
   awaited.set(place, async () => {
