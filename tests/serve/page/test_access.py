@@ -21,6 +21,13 @@ GIVE = """(place, [how, name, bytes]) => {
 }"""
 
 
+PASTE = """(place, words) => {
+  const data = new DataTransfer();
+  data.setData("text/plain", words);
+  place.dispatchEvent(new ClipboardEvent("paste", { clipboardData: data, bubbles: true, cancelable: true }));
+}"""
+
+
 def test_items_are_dropped_and_pasted(serve: Serve, visit: Visit) -> None:
     somebody = visit(serve(world("image").twin))
     panel = somebody.open("compare")
@@ -31,6 +38,17 @@ def test_items_are_dropped_and_pasted(serve: Serve, visit: Visit) -> None:
     panel.locator(".card").nth(1).get_by_role("button", name=f"Remove {pasted.name}").wait_for()
     panel.get_by_role("button", name="Compare").click()
     assert somebody.verdict(panel) == "The same"
+
+
+def test_text_that_is_pasted_anywhere_comes_to_the_first_empty_place(serve: Serve, visit: Visit) -> None:
+    somebody = visit(serve(world("vector").twin))
+    panel = somebody.open("compare")
+    for words in ("1, 2, 3", "4, 5, 6"):
+        somebody.page.locator("body").evaluate(PASTE, words)
+    assert [each.input_value() for each in panel.locator("textarea").all()] == ["1, 2, 3", "4, 5, 6"]
+    somebody.page.keyboard.press("Control+Enter")  # nothing is in focus: nothing is sent
+    panel.locator("textarea").first.press("Control+Enter")
+    assert somebody.problem(panel) == "The vector has 3 numbers, and this model compares 16."
 
 
 CALLED = """() => {

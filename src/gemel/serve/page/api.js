@@ -46,7 +46,10 @@ export const size = (body) => new Blob([JSON.stringify(body)]).size;
 export async function ask(path, { method, body, signal } = {}) {
   const content = body === undefined ? undefined : new Blob([JSON.stringify(body)], { type: "application/json" });
   if (content && content.size > largest) {
-    throw new Problem(`This is ${megabytes(content.size)} to send, and the server takes ${megabytes(largest)} at once.`, { status: 413 });
+    throw new Problem(
+      `This is ${megabytes(content.size)} to send, and the server takes ${megabytes(largest)} at once.`,
+      { status: 413 },
+    );
   }
   for (let attempt = 1; ; attempt += 1) {
     const used = key.get();

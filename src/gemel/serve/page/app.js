@@ -1,11 +1,11 @@
-// The page itself: it learns what the server serves, shows the four views as tabs that follow the address, and says what
-// concerns all of them: a busy or silent server, who is signed in.
+// The page itself: it learns what the server serves, shows the four views as tabs that follow the address, and says
+// what concerns all of them: a busy or silent server, who is signed in.
 
 import { ask, bound, events } from "./api.js";
 import { compare } from "./compare.js";
 import { alarm, button, h, put } from "./dom.js";
+import { listen } from "./dropping.js";
 import { identities } from "./identities.js";
-import { listen } from "./inputs.js";
 import { askForKeys, signedIn } from "./key.js";
 import { model as modelView } from "./model.js";
 import { search } from "./search.js";
@@ -93,9 +93,13 @@ function keyboard(event) {
 function notices() {
   const notice = $("notice");
   const say = (words, kind) => put(notice, words && h("p", { class: kind }, words));
-  events.addEventListener("waiting", ({ detail }) => say(`The server is busy. Trying again in ${detail.seconds} s (${detail.attempt} of ${detail.of}).`, "waiting"));
+  events.addEventListener("waiting", ({ detail }) =>
+    say(`The server is busy. Trying again in ${detail.seconds} s (${detail.attempt} of ${detail.of}).`, "waiting"),
+  );
   events.addEventListener("working", () => say(""));
-  events.addEventListener("lost", () => say("The server does not answer. This page looks for it every few seconds.", "lost"));
+  events.addEventListener("lost", () =>
+    say("The server does not answer. This page looks for it every few seconds.", "lost"),
+  );
   events.addEventListener("found", () => {
     say("The server answers again.", "found");
     if (!app.model) start();

@@ -1,5 +1,5 @@
-// What a decision looks like: the gauge of a probability, distances as a histogram, both error rates over every threshold.
-// Values in, figures out; knows no server.
+// What a decision looks like: a probability on a gauge, distances as a histogram, both error rates over every threshold;
+// and what series and sounds look like. Values in, figures out; knows no server.
 
 import { at, histogram } from "./decision.js";
 import { svg } from "./dom.js";
@@ -49,7 +49,10 @@ function boundaryWords(x, left, right, boundary) {
 /** Where this distance lies among those of same and different pairs. update({distance, threshold}) */
 export function distances(decision, metric) {
   const shares = histogram(decision.knots, BINS);
-  const shown = figure(212, "Distances of pairs with known answers. The less the two kinds overlap, the better; left of the threshold counts as the same.");
+  const shown = figure(
+    212,
+    "Distances of pairs with known answers. The less the two kinds overlap, the better; left of the threshold counts as the same.",
+  );
   const update = ({ distance, threshold }) => {
     const says =
       `Histogram of the distances of same and of different pairs. This distance is ${far(distance)}, the threshold ${far(threshold)}. ` +
@@ -65,10 +68,17 @@ function drawn(shares, { distance, threshold, metric, width }) {
   const x = scale([low, high], [frame.left, frame.right]);
   const y = scale([0, Math.max(...shares.same, ...shares.different)], [frame.ground, frame.top + 34]);
   const edges = Array.from({ length: BINS + 1 }, (_, i) => x(shares.low + ((shares.high - shares.low) * i) / BINS));
-  const kind = (name) => svg("path", { class: `curve area ${name}`, d: stairs(edges, shares[name].map(y), frame.ground) });
-  const cut = threshold >= low && threshold <= high ? [{ x: x(threshold), name: "cut", words: `threshold ${far(threshold)}` }] : [];
+  const kind = (name) =>
+    svg("path", { class: `curve area ${name}`, d: stairs(edges, shares[name].map(y), frame.ground) });
+  const cut =
+    threshold >= low && threshold <= high
+      ? [{ x: x(threshold), name: "cut", words: `threshold ${far(threshold)}` }]
+      : [];
   return [
-    legend(frame.left, [["same", "same"], ["different", "different"]]),
+    legend(frame.left, [
+      ["same", "same"],
+      ["different", "different"],
+    ]),
     kind("different"),
     kind("same"),
     across(x, ticks(low, high, width < 360 ? 4 : 6), far, { ...frame }),
@@ -80,7 +90,10 @@ function drawn(shares, { distance, threshold, metric, width }) {
 /** Both error rates over every threshold, with their intervals. update(threshold, logarithmic) */
 export function errors(decision, metric) {
   const { knots } = decision;
-  const shown = figure(290, "Bands: 95% intervals over samples of identities. A nearer threshold accepts fewer different pairs and rejects more same ones.");
+  const shown = figure(
+    290,
+    "Bands: 95% intervals over samples of identities. A nearer threshold accepts fewer different pairs and rejects more same ones.",
+  );
   const update = (threshold, logarithmic) => {
     const [fmr, fnmr] = ["fmr", "fnmr"].map((name) => percent(at(knots, threshold, name)));
     const says = `Error rates over every threshold. At ${far(threshold)}: FMR ${fmr}, FNMR ${fnmr}.`;
@@ -97,12 +110,22 @@ function curves(knots, { threshold, logarithmic, metric, width }) {
   const grid = Array.from({ length: STEPS + 1 }, (_, i) => low + ((high - low) * i) / STEPS);
   const along = (field) => grid.map((distance) => [x(distance), y(at(knots, distance, field))]);
   const kind = (rate, name) => [
-    svg("path", { class: `interval ${name}`, d: `${path([...along(`${rate}_low`), ...along(`${rate}_high`).reverse()])}Z` }),
+    svg("path", {
+      class: `interval ${name}`,
+      d: `${path([...along(`${rate}_low`), ...along(`${rate}_high`).reverse()])}Z`,
+    }),
     svg("path", { class: `curve ${name}`, d: path(along(rate)) }),
   ];
-  const dot = (rate, name) => svg("circle", { class: `marker ${name}`, cx: x(threshold), cy: y(at(knots, threshold, rate)), r: 6 });
+  const dot = (rate, name) =>
+    svg("circle", { class: `marker ${name}`, cx: x(threshold), cy: y(at(knots, threshold, rate)), r: 6 });
   return [
-    legend(frame.left, [["different", "FMR: different accepted"], ["same", "FNMR: same rejected"]].map(([name, words]) => [name, width < 420 ? words.split(":")[0] : words])),
+    legend(
+      frame.left,
+      [
+        ["different", "FMR: different accepted"],
+        ["same", "FNMR: same rejected"],
+      ].map(([name, words]) => [name, width < 420 ? words.split(":")[0] : words]),
+    ),
     up(y, logarithmic ? DECADES : [0, 0.2, 0.4, 0.6, 0.8, 1], percent, frame),
     kind("fmr", "different"),
     kind("fnmr", "same"),

@@ -40,9 +40,31 @@ export function compare(panel, app) {
   put(
     panel,
     h("h2", {}, "Are these two the same?"),
-    h("p", { class: "lead" }, model.branches?.length ? `Give ${model.branches.join(" or ")} on either side.` : `Give ${one(model.modality)} on either side, or an identity that the first one claims to be.`),
-    uncalibrated && h("p", { class: "warning" }, "This model is not calibrated for verdicts: it knows distances, but not which of them mean the same."),
-    h("form", { submit }, h("div", { class: "pair" }, h("div", { class: "card titled" }, head, first.element), h("div", { class: "card titled" }, second.head, second.element)), h("div", { class: "actions" }, go), trouble),
+    h(
+      "p",
+      { class: "lead" },
+      model.branches?.length
+        ? `Give ${model.branches.join(" or ")} on either side.`
+        : `Give ${one(model.modality)} on either side, or an identity that the first one claims to be.`,
+    ),
+    uncalibrated &&
+      h(
+        "p",
+        { class: "warning" },
+        "This model is not calibrated for verdicts: it knows distances, but not which of them mean the same.",
+      ),
+    h(
+      "form",
+      { submit },
+      h(
+        "div",
+        { class: "pair" },
+        h("div", { class: "card titled" }, head, first.element),
+        h("div", { class: "card titled" }, second.head, second.element),
+      ),
+      h("div", { class: "actions" }, go),
+      trouble,
+    ),
     verdict.element,
   );
   return {};
@@ -67,7 +89,18 @@ function secondSide(model) {
   const side = {
     claims: false,
     changed: () => {},
-    head: h("div", { class: "heading" }, h("h3", {}, "Second"), claimable && h("div", { class: "switch", role: "radiogroup", "aria-label": "Compare with" }, radio(ITEM, true), radio(CLAIM, false))),
+    head: h(
+      "div",
+      { class: "heading" },
+      h("h3", {}, "Second"),
+      claimable &&
+        h(
+          "div",
+          { class: "switch", role: "radiogroup", "aria-label": "Compare with" },
+          radio(ITEM, true),
+          radio(CLAIM, false),
+        ),
+    ),
     element: place,
     missing: () => (side.claims ? "Name the identity that is claimed." : "Give the second item."),
     async value() {
@@ -85,12 +118,22 @@ const [ITEM, CLAIM] = ["another item", "a claimed identity"];
 function identityInput() {
   const offers = h("datalist", { id: unique("offers") });
   const field = h("input", { type: "text", list: offers.id, autocomplete: "off", spellcheck: "false" });
-  const claim = { changed: () => {}, element: h("div", {}, labelled("Claimed identity", field, "One that is enrolled."), offers), value: () => field.value.trim() || undefined };
+  const claim = {
+    changed: () => {},
+    element: h("div", {}, labelled("Claimed identity", field, "One that is enrolled."), offers),
+    value: () => field.value.trim() || undefined,
+  };
   let asked = 0;
   const offer = async () => {
     const mine = (asked += 1);
-    const found = await ask(`/v1/identities?limit=${OFFERED}&q=${encodeURIComponent(field.value.trim())}`).catch(() => null);
-    if (found && mine === asked) put(offers, found.identities.map(({ identity }) => h("option", { value: identity })));
+    const found = await ask(`/v1/identities?limit=${OFFERED}&q=${encodeURIComponent(field.value.trim())}`).catch(
+      () => null,
+    );
+    if (found && mine === asked)
+      put(
+        offers,
+        found.identities.map(({ identity }) => h("option", { value: identity })),
+      );
   };
   field.addEventListener("focus", offer);
   field.addEventListener("input", () => (offer(), claim.changed()));

@@ -32,7 +32,11 @@ export function costs(knots, threshold) {
     const accepted = threshold > 0 ? 1 : 0;
     return { fmr: sure(accepted), fnmr: sure(1 - accepted) };
   }
-  const rate = (name) => ({ value: at(knots, threshold, name), low: at(knots, threshold, `${name}_low`), high: at(knots, threshold, `${name}_high`) });
+  const rate = (name) => ({
+    value: at(knots, threshold, name),
+    low: at(knots, threshold, `${name}_low`),
+    high: at(knots, threshold, `${name}_high`),
+  });
   return { fmr: rate("fmr"), fnmr: rate("fnmr") };
 }
 
@@ -78,11 +82,12 @@ function boundary(knots, threshold, prior) {
   return probability(at(knots, threshold, "llr"), prior);
 }
 
-/** How same and different distances lie: shares of either kind in equal steps of distance, {low, high, same, different}. */
+/** How distances lie: shares of same and of different pairs in equal steps of distance, {low, high, same, different}. */
 export function histogram(knots, bins) {
   const [low, high] = [knots[0].distance, knots[knots.length - 1].distance];
   const edges = Array.from({ length: bins + 1 }, (_, i) => low + ((high - low) * i) / bins);
-  const shares = (accepted) => edges.slice(1).map((edge, i) => Math.max(0, accepted(edge) - (i === 0 ? 0 : accepted(edges[i]))));
+  const shares = (accepted) =>
+    edges.slice(1).map((edge, i) => Math.max(0, accepted(edge) - (i === 0 ? 0 : accepted(edges[i]))));
   return {
     low,
     high,

@@ -20,13 +20,15 @@ export function svg(name, attributes = {}, ...children) {
 function filled(element, attributes, children) {
   for (const [name, value] of Object.entries(attributes)) {
     if (typeof value === "function") element.addEventListener(name, value);
-    else if (value !== null && value !== undefined && value !== false) element.setAttribute(name, value === true ? "" : value);
+    else if (value !== null && value !== undefined && value !== false)
+      element.setAttribute(name, value === true ? "" : value);
   }
   element.append(...present(children));
   return element;
 }
 
-const present = (children) => children.flat(Infinity).filter((child) => child !== null && child !== undefined && child !== false);
+const present = (children) =>
+  children.flat(Infinity).filter((child) => child !== null && child !== undefined && child !== false);
 
 /** Put these in place of whatever the element holds. */
 export function put(element, ...children) {
@@ -49,7 +51,43 @@ export function labelled(label, control, note) {
 
 /** A choice among [value, words] pairs. */
 export function choice(options, attributes = {}) {
-  return h("select", attributes, options.map(([value, words]) => h("option", { value }, words)));
+  return h(
+    "select",
+    attributes,
+    options.map(([value, words]) => h("option", { value }, words)),
+  );
+}
+
+/** Facts by name; those without a value are left out. */
+export const pairs = (entries) =>
+  h(
+    "dl",
+    {},
+    entries
+      .filter(([, value]) => value !== null && value !== undefined && value !== "")
+      .map(([name, value]) => h("div", {}, h("dt", {}, name), h("dd", {}, value))),
+  );
+
+/** A table in a box of its own, which scrolls where it is too wide. */
+export function table(heads, rows) {
+  return h(
+    "div",
+    { class: "scroll", tabindex: 0, role: "group", "aria-label": "Table" },
+    h(
+      "table",
+      {},
+      h(
+        "thead",
+        {},
+        h(
+          "tr",
+          {},
+          heads.map((words, i) => h("th", { scope: "col", class: i ? "number" : null }, words)),
+        ),
+      ),
+      h("tbody", {}, rows),
+    ),
+  );
 }
 
 /** What went wrong, where it was caused: a sentence, and the items concerned where some are named. */
@@ -60,7 +98,12 @@ export function alarm(problem) {
     "div",
     { class: "alarm", role: "alert" },
     h("p", {}, message),
-    items.length > 0 && h("ul", {}, items.map((item) => h("li", {}, [item.name || item.field, item.reason].filter(Boolean).join(": ")))),
+    items.length > 0 &&
+      h(
+        "ul",
+        {},
+        items.map((item) => h("li", {}, [item.name || item.field, item.reason].filter(Boolean).join(": "))),
+      ),
   );
 }
 

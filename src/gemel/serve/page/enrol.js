@@ -13,7 +13,10 @@ const ALWAYS_KEPT = new Set(["text", "vector"]);
 /** The form: {element, name(identity) fills in the name}. `done(identity)` is called when something was enrolled. */
 export function enrolment(model, done) {
   const name = h("input", { type: "text", required: true, maxlength: 200, autocomplete: "off", spellcheck: "false" });
-  const items = itemInputs(model, noun(model.modality).replace(/^./, (letter) => letter.toUpperCase()));
+  const items = itemInputs(
+    model,
+    noun(model.modality).replace(/^./, (letter) => letter.toUpperCase()),
+  );
   const keep = h("input", { type: "checkbox", checked: true });
   const go = h("button", { class: "primary" }, "Enrol");
   const [trouble, told] = [h("div", {}), h("p", { class: "done", role: "status" })];
@@ -29,7 +32,11 @@ export function enrolment(model, done) {
     });
     if (!found) return;
     put(told, summary(identity, found));
-    if (found.bad.length) put(trouble, alarm(new Problem(`${many(found.bad.length, "item")} could not be enrolled:`, { items: found.bad })));
+    if (found.bad.length)
+      put(
+        trouble,
+        alarm(new Problem(`${many(found.bad.length, "item")} could not be enrolled:`, { items: found.bad })),
+      );
     else items.clear();
     done(identity);
   }
@@ -42,8 +49,14 @@ export function enrolment(model, done) {
     items.element,
     ALWAYS_KEPT.has(model.modality)
       ? h("p", { class: "note" }, "Copies are kept, so that they can be shown here.")
-      : h("div", { class: "check" }, h("label", {}, keep, h("span", {}, "Keep copies, so that they can be shown here")), h("small", { class: "note" }, "Otherwise only embeddings are kept: numbers that cannot be looked at.")),
-    !model.durable && h("p", { class: "note" }, "This gallery is in memory: what is enrolled is gone when the server stops."),
+      : h(
+          "div",
+          { class: "check" },
+          h("label", {}, keep, h("span", {}, "Keep copies, so that they can be shown here")),
+          h("small", { class: "note" }, "Otherwise only embeddings are kept: numbers that cannot be looked at."),
+        ),
+    !model.durable &&
+      h("p", { class: "note" }, "This gallery is in memory: what is enrolled is gone when the server stops."),
     h("div", { class: "actions" }, ...gated(go, model, "write")),
     trouble,
     told,

@@ -17,20 +17,34 @@ export async function packed(file) {
   return { base64: url.slice(url.indexOf(",") + 1), name: file.name };
 }
 
-/** Numbers as people type or paste them: a line a step, commas, semicolons, tabs or blanks between. Null where that is none. */
+/** Numbers as people type them: a line a step, commas, semicolons, tabs or blanks between. Null where that is none. */
 export function numbers(text) {
-  const lines = text.split(/\r?\n/).map((line) => line.replace(/[[\]]/g, " ").trim()).filter(Boolean);
-  const rows = lines.map((line) => line.split(/[\s,;]+/).filter(Boolean).map(Number));
+  const lines = text
+    .split(/\r?\n/)
+    .map((line) => line.replace(/[[\]]/g, " ").trim())
+    .filter(Boolean);
+  const rows = lines.map((line) =>
+    line
+      .split(/[\s,;]+/)
+      .filter(Boolean)
+      .map(Number),
+  );
   return rows.length > 0 && rows.flat().every(Number.isFinite) && rows.every((row) => row.length > 0) ? rows : null;
 }
 
 /** Typed numbers as a series, time × channels; a single line of several is one channel. Rejects where it is none. */
 export function seriesOf(text) {
   const rows = numbers(text);
-  if (!rows) throw new Problem("A series is numbers: one step a line, its channels with commas between; or one line for one channel.");
+  if (!rows)
+    throw new Problem(
+      "A series is numbers: one step a line, its channels with commas between; or one line for one channel.",
+    );
   const width = rows[0].length;
   const odd = rows.findIndex((row) => row.length !== width);
-  if (odd > 0) throw new Problem(`Every step has as many channels: the first has ${width}, step ${odd + 1} has ${rows[odd].length}.`);
+  if (odd > 0)
+    throw new Problem(
+      `Every step has as many channels: the first has ${width}, step ${odd + 1} has ${rows[odd].length}.`,
+    );
   return rows.length === 1 ? rows[0].map((value) => [value]) : rows;
 }
 
@@ -38,7 +52,8 @@ export function seriesOf(text) {
 export function vectorOf(text, dim) {
   const values = (numbers(text) ?? []).flat();
   if (values.length === 0) throw new Problem("A vector is numbers with commas or blanks between.");
-  if (dim && values.length !== dim) throw new Problem(`The vector has ${values.length} numbers, and this model compares ${dim}.`);
+  if (dim && values.length !== dim)
+    throw new Problem(`The vector has ${values.length} numbers, and this model compares ${dim}.`);
   return values;
 }
 
@@ -51,19 +66,33 @@ export async function pictured(file) {
   return thinned(numbers(lines.join("\n")) ?? numbers(lines.slice(1).join("\n")));
 }
 
-const TYPES = { f8: Float64Array, f4: Float32Array, i8: BigInt64Array, i4: Int32Array, i2: Int16Array, i1: Int8Array, u1: Uint8Array, u2: Uint16Array };
+const TYPES = {
+  f8: Float64Array,
+  f4: Float32Array,
+  i8: BigInt64Array,
+  i4: Int32Array,
+  i2: Int16Array,
+  i1: Int8Array,
+  u1: Uint8Array,
+  u2: Uint16Array,
+};
 
 function npy(content) {
   const view = new DataView(content);
   const [start, length] = view.getUint8(6) === 1 ? [10, view.getUint16(8, true)] : [12, view.getUint32(8, true)];
   const header = new TextDecoder().decode(new Uint8Array(content, start, length));
   const [, kind] = /'descr': *'[<|=]([a-z]\d)'/.exec(header) ?? [];
-  const shape = (/'shape': *\(([^)]*)\)/.exec(header)?.[1] ?? "").split(",").filter((n) => n.trim()).map(Number);
+  const shape = (/'shape': *\(([^)]*)\)/.exec(header)?.[1] ?? "")
+    .split(",")
+    .filter((n) => n.trim())
+    .map(Number);
   if (!TYPES[kind] || shape.length < 1 || shape.length > 2) return null;
   const values = Array.from(new TYPES[kind](content.slice(start + length)), Number);
   const [steps, channels] = [shape[0], shape[1] ?? 1];
   const columns = header.includes("'fortran_order': True");
-  return Array.from({ length: steps }, (_, t) => Array.from({ length: channels }, (_, c) => values[columns ? c * steps + t : t * channels + c]));
+  return Array.from({ length: steps }, (_, t) =>
+    Array.from({ length: channels }, (__, c) => values[columns ? c * steps + t : t * channels + c]),
+  );
 }
 
 /** At most so many steps of a series, evenly spread. */

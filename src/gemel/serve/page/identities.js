@@ -1,5 +1,5 @@
-// The view of who is enrolled: a list with a filter, enrolment, and one identity with its items, to check a claim against
-// or to forget.
+// The view of who is enrolled: a list with a filter, enrolment, and one identity with its items, to check a claim
+// against or to forget.
 
 import { ask } from "./api.js";
 import { acting, alarm, button, confirmed, h, labelled, put } from "./dom.js";
@@ -60,14 +60,18 @@ function listing(isShown) {
   async function add(after) {
     asked?.abort();
     asked = new AbortController();
-    const wanted = new URLSearchParams({ limit: PAGE, ...(after && { after }), ...(filter.value && { q: filter.value }) });
+    const wanted = new URLSearchParams({
+      limit: PAGE,
+      ...(after && { after }),
+      ...(filter.value && { q: filter.value }),
+    });
     try {
       const found = await ask(`/v1/identities?${wanted}`, { signal: asked.signal });
       put(trouble);
       rows[after ? "append" : "replaceChildren"](...found.identities.map(row));
       next = found.next;
       more.hidden = !next;
-      put(count, words(rows.children.length, found.total, filter.value));
+      put(count, counted(rows.children.length, found.total, filter.value));
       mark();
     } catch (problem) {
       if (problem.name !== "AbortError") put(trouble, alarm(problem));
@@ -87,15 +91,33 @@ function listing(isShown) {
   return {
     load: () => add(),
     mark,
-    element: h("div", { class: "listing card" }, begin, labelled("Filter", filter), count, trouble, h("div", { class: "scroll" }, rows), more),
+    element: h(
+      "div",
+      { class: "listing card" },
+      begin,
+      labelled("Filter", filter),
+      count,
+      trouble,
+      h("div", { class: "scroll" }, rows),
+      more,
+    ),
   };
 }
 
 function row({ identity, items }) {
-  return h("li", {}, h("a", { href: `#identities/${encodeURIComponent(identity)}`, "data-identity": identity }, h("span", {}, identity), h("small", {}, many(items, "item"))));
+  return h(
+    "li",
+    {},
+    h(
+      "a",
+      { href: `#identities/${encodeURIComponent(identity)}`, "data-identity": identity },
+      h("span", {}, identity),
+      h("small", {}, many(items, "item")),
+    ),
+  );
 }
 
-function words(listed, total, filter) {
+function counted(listed, total, filter) {
   const whole = filter ? `${many(total, "identity")} with “${filter}”` : many(total, "identity");
   if (total === 0) return filter ? `None with “${filter}”.` : "Nothing is enrolled yet.";
   return listed < total ? `${listed.toLocaleString("en")} of ${whole}` : whole;
@@ -119,27 +141,55 @@ function detail(identity, { model, changed, more }) {
   }
 
   function cell(item) {
-    const forget = button("Forget", () => forgetItem(item, forget), { class: "plain", "aria-label": `Forget ${item.name || "this item"}` });
-    const facts = Object.entries(item.metadata ?? {}).map(([name, value]) => `${name}: ${typeof value === "object" ? JSON.stringify(value) : value}`);
-    return h("li", {}, enrolled(item, model.modality), item.name && h("small", {}, item.name), facts.length > 0 && h("small", {}, facts.join(" · ")), gated(forget, model, "admin")[0]);
+    const forget = button("Forget", () => forgetItem(item, forget), {
+      class: "plain",
+      "aria-label": `Forget ${item.name || "this item"}`,
+    });
+    const facts = Object.entries(item.metadata ?? {}).map(
+      ([name, value]) => `${name}: ${typeof value === "object" ? JSON.stringify(value) : value}`,
+    );
+    return h(
+      "li",
+      {},
+      enrolled(item, model.modality),
+      item.name && h("small", {}, item.name),
+      facts.length > 0 && h("small", {}, facts.join(" · ")),
+      gated(forget, model, "admin")[0],
+    );
   }
 
   async function forgetItem(item, trigger) {
-    if (!(await confirmed(`Forget this item of ${identity}?`, "It will no longer be found or compared with. This cannot be undone.", "Forget it"))) return;
-    const found = await acting(trigger, place, trouble, () => ask(`/v1/items/${encodeURIComponent(item.id)}`, { method: "DELETE" }));
+    if (
+      !(await confirmed(
+        `Forget this item of ${identity}?`,
+        "It will no longer be found or compared with. This cannot be undone.",
+        "Forget it",
+      ))
+    )
+      return;
+    const found = await acting(trigger, place, trouble, () =>
+      ask(`/v1/items/${encodeURIComponent(item.id)}`, { method: "DELETE" }),
+    );
     if (!found) return;
     changed(`Forgotten: one item of ${identity}.`);
     if (items.children.length > 1) load();
     else location.hash = "#identities";
   }
 
-  const forgetAll = button("Forget this identity", async () => {
-    if (!(await confirmed(`Forget ${identity}?`, "All its items and their copies go. This cannot be undone.", "Forget"))) return;
-    const found = await acting(forgetAll, place, trouble, () => ask(path, { method: "DELETE" }));
-    if (!found) return;
-    location.hash = "#identities";
-    changed(`Forgotten: ${identity}, with ${many(found.removed, "item")}.`);
-  }, { class: "grave" });
+  const forgetAll = button(
+    "Forget this identity",
+    async () => {
+      if (
+        !(await confirmed(`Forget ${identity}?`, "All its items and their copies go. This cannot be undone.", "Forget"))
+      )
+        return;
+      const found = await acting(forgetAll, place, trouble, () => ask(path, { method: "DELETE" }));
+      if (!found) return;
+      location.hash = "#identities";
+      changed(`Forgotten: ${identity}, with ${many(found.removed, "item")}.`);
+    },
+    { class: "grave" },
+  );
 
   load();
   return put(
@@ -167,6 +217,13 @@ function claim(identity, model) {
       return verdict.show({ ...(await ask("/v1/verify", { body: { a, identity } })), claim: true });
     });
   };
-  const form = h("form", { class: "card claim", submit }, h("h4", {}, "Check a claim: does another item show the same?"), input.element, h("div", { class: "actions" }, go), trouble);
+  const form = h(
+    "form",
+    { class: "card claim", submit },
+    h("h4", {}, "Check a claim: does another item show the same?"),
+    input.element,
+    h("div", { class: "actions" }, go),
+    trouble,
+  );
   return [form, verdict.element];
 }

@@ -1,14 +1,23 @@
 // How an item is given: dropped, pasted, chosen or typed, by the kind of each of its fields.
-// Every input: {element, value() → Promise of the item or undefined, take(file), clear(), changed}. Asks no server.
+// Every input: {element, value() → Promise of the item or undefined, empty(), clear(), changed}. Asks no server.
 
 import { button, choice, h, labelled, put, unique } from "./dom.js";
-import { packed, pictured, numbers, seriesOf, vectorOf } from "./files.js";
+import { droppable } from "./dropping.js";
+import { packed, pictured, seriesOf, vectorOf } from "./files.js";
 import { shown } from "./show.js";
 import { one } from "./words.js";
 
-const FILES = { image: "image/*,.tif,.tiff,.bmp,.webp", audio: "audio/*,.wav,.flac,.ogg,.mp3", series: ".csv,.tsv,.txt,.npy,text/csv", text: ".txt,text/plain" };
-const TYPED = new Set(["text", "series", "vector"]);
-const takers = new Map();
+const FILES = {
+  image: "image/*,.tif,.tiff,.bmp,.webp",
+  audio: "audio/*,.wav,.flac,.ogg,.mp3",
+  series: ".csv,.tsv,.txt,.npy,text/csv",
+  vector: ".csv,.tsv,.txt,.npy,text/csv",
+  text: ".txt,text/plain",
+};
+/** From what is typed to an item, of the kinds that can be typed. */
+const TYPED = { text: (text) => text, series: seriesOf, vector: vectorOf };
+/** From a table of numbers to what is drawn, of the kinds that are numbers. */
+const NUMBERS = { series: (rows) => rows, vector: (rows) => rows?.flat() };
 
 /** An item of a model: one field, one of two branches, or a record of several fields. `side` chooses the branch. */
 export function itemInput({ fields, branches }, { label, side = 0, more }) {
@@ -17,109 +26,107 @@ export function itemInput({ fields, branches }, { label, side = 0, more }) {
   return recordInput(fields, label);
 }
 
-/** Bring an item that was pasted anywhere to an input: the one in focus, else the first empty one. Ctrl-Enter sends a form. */
-export function listen() {
-  document.addEventListener("keydown", (event) => {
-    if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) event.target.form?.requestSubmit();
-  });
-  for (const name of ["dragover", "drop"]) document.addEventListener(name, (event) => event.preventDefault());
-  document.addEventListener("paste", (event) => {
-    const files = [...(event.clipboardData?.files ?? [])];
-    for (const element of takers.keys()) if (!element.isConnected) takers.delete(element);
-    const visible = [...takers.keys()].filter((element) => element.checkVisibility());
-    const place = visible.find((element) => element.contains(document.activeElement)) ?? visible.find((element) => takers.get(element).empty()) ?? visible[0];
-    if (files.length === 0 || !place) return;
-    event.preventDefault();
-    takers.get(place).take(files);
-  });
-}
-
 function fieldInput({ kind, dim, channels }, label, more) {
   let file = null;
   const input = { changed: () => {} };
-  const typed = !TYPED.has(kind) ? null : h("textarea", { rows: kind === "text" ? 4 : 3, id: unique("typed"), spellcheck: kind === "text" ? "true" : "false", placeholder: HINTS[kind] ?? null });
+  const typed = TYPED[kind] && textarea(kind);
+  const chosen = h("input", {
+    type: "file",
+    class: "unseen",
+    accept: FILES[kind],
+    multiple: Boolean(more),
+    "aria-label": `${label}: choose a file`,
+  });
   const picture = h("div", { class: "shown" });
-  const chosen = !FILES[kind] ? null : h("input", { type: "file", class: "unseen", accept: FILES[kind], multiple: Boolean(more), "aria-label": `${label}: choose a file` });
   const asking = h(
     "div",
     { class: "asking" },
     typed && labelled(label, typed, notes(kind, { dim, channels })),
-    chosen && h("div", { class: "choose" }, h("label", { class: "button" }, chosen, h("span", {}, `Choose ${kind === "text" || kind === "series" ? "a file" : one(kind)}`)), h("span", { class: "note" }, "or drop it here", !typed && ", or paste it")),
+    h(
+      "div",
+      { class: "choose" },
+      h("label", { class: "button" }, chosen, h("span", {}, typed ? "Choose a file" : `Choose ${one(kind)}`)),
+      h("span", { class: "note" }, typed ? "or drop it here" : "or drop it here, or paste it"),
+    ),
   );
-  const drop = h("div", { class: `drop ${kind}`, role: "group", "aria-label": label }, !typed && h("p", { class: "label", "aria-hidden": "true" }, label), asking, picture);
-
-  async function take(files) {
-    const [first, ...others] = files;
-    if (kind === "text") typed.value = await first.text();
-    else await showFile(first);
-    if (others.length && more) more(others);
-    input.changed();
-  }
+  const title = !typed && h("p", { class: "label", "aria-hidden": "true" }, label);
+  const place = h("div", { class: `drop ${kind}`, role: "group", "aria-label": label }, title, asking, picture);
 
   async function showFile(given) {
     file = given;
     asking.hidden = true;
-    const remove = button("Remove", () => (input.clear(), (chosen ?? typed).focus()), { class: "plain", "aria-label": `Remove ${given.name}` });
+    const remove = button("Remove", () => (input.clear(), chosen.focus()), {
+      class: "plain",
+      "aria-label": `Remove ${given.name}`,
+    });
     put(picture, h("div", { class: "named" }, h("span", {}, given.name), remove));
-    const data = kind === "series" ? await pictured(given).catch(() => null) : given;
+    const data = NUMBERS[kind] ? NUMBERS[kind](await pictured(given).catch(() => null)) : given;
     if (file === given && data) picture.prepend(shown({ kind, data, name: given.name }));
   }
 
-  input.element = drop;
-  input.empty = () => !file && !typed?.value?.trim();
-  input.take = (files) => (FILES[kind] ? take([files].flat()) : undefined);
-  input.clear = () => {
-    file = null;
-    asking.hidden = false;
-    put(picture);
-    if (typed) typed.value = "";
-    if (chosen) chosen.value = "";
-    input.changed();
-  };
-  input.value = async () => {
-    if (file) return packed(file);
-    if (input.empty()) return undefined;
-    return { text: () => typed.value, series: () => seriesOf(typed.value), vector: () => vectorOf(typed.value, dim) }[kind]();
-  };
-  chosen?.addEventListener("change", () => chosen.files.length && take([...chosen.files]));
+  Object.assign(input, {
+    element: place,
+    empty: () => !file && !typed?.value.trim(),
+    async take([first, ...others]) {
+      if (others.length && more) more(others);
+      if (kind === "text") input.type(await first.text());
+      else await showFile(first);
+      input.changed();
+    },
+    type:
+      typed &&
+      ((text) => {
+        typed.value = text;
+        typed.dispatchEvent(new Event("input"));
+      }),
+    clear() {
+      file = null;
+      asking.hidden = false;
+      chosen.value = "";
+      put(picture);
+      if (typed) typed.value = "";
+      input.changed();
+    },
+    async value() {
+      if (file) return packed(file);
+      return input.empty() ? undefined : TYPED[kind](typed.value, dim);
+    },
+  });
+  chosen.addEventListener("change", () => chosen.files.length && input.take([...chosen.files]));
   typed?.addEventListener("input", () => {
-    const rows = kind === "series" && numbers(typed.value) && seriesOrNull(typed.value);
-    put(picture, rows?.length > 1 && shown({ kind, data: rows }));
+    put(picture, kind === "series" && drawn(typed.value));
     input.changed();
   });
-  if (FILES[kind]) droppable(drop, input);
+  droppable(place, input);
   return input;
 }
 
-const HINTS = { series: "0.1, 0.4, 0.9, …", vector: "0.12, -0.5, 0.33, …" };
+const textarea = (kind) =>
+  h("textarea", {
+    rows: kind === "text" ? 4 : 3,
+    id: unique("typed"),
+    spellcheck: String(kind === "text"),
+    placeholder: HINTS[kind],
+  });
 
-function notes(kind, { dim, channels }) {
-  if (kind === "series") return `Numbers, a step a line${channels > 1 ? `, its ${channels} channels with commas between` : ", or all in one line"}.`;
-  if (kind === "vector") return dim ? `${dim} numbers with commas or blanks between.` : "Numbers with commas or blanks between.";
-  return "";
-}
-
-function seriesOrNull(text) {
+/** Typed numbers as a line, once they are a series of two steps. */
+function drawn(text) {
   try {
-    return seriesOf(text);
+    const rows = seriesOf(text);
+    return rows.length > 1 && shown({ kind: "series", data: rows });
   } catch {
     return null;
   }
 }
 
-function droppable(drop, input) {
-  const over = (event) => (event.preventDefault(), drop.classList.add("over"));
-  const leave = () => drop.classList.remove("over");
-  drop.addEventListener("dragenter", over);
-  drop.addEventListener("dragover", over);
-  drop.addEventListener("dragleave", (event) => drop.contains(event.relatedTarget) || leave());
-  drop.addEventListener("drop", (event) => {
-    event.preventDefault();
-    leave();
-    const files = [...event.dataTransfer.files];
-    if (files.length) input.take(files);
-  });
-  takers.set(drop, input);
+const HINTS = { series: "0.1, 0.4, 0.9, …", vector: "0.12, -0.5, 0.33, …" };
+
+function notes(kind, { dim, channels }) {
+  if (kind === "series")
+    return `Numbers, a step a line${channels > 1 ? `, its ${channels} channels with commas between` : ", or all in one line"}.`;
+  if (kind === "vector")
+    return dim ? `${dim} numbers with commas or blanks between.` : "Numbers with commas or blanks between.";
+  return "";
 }
 
 /** A record: an input for each field; those left empty are left out. */
@@ -127,7 +134,12 @@ function recordInput(fields, label) {
   const parts = fields.map((field) => [field.field, fieldInput(field, field.field)]);
   const record = {
     changed: () => {},
-    element: h("fieldset", { class: "record" }, h("legend", {}, label), parts.map(([, input]) => input.element)),
+    element: h(
+      "fieldset",
+      { class: "record" },
+      h("legend", {}, label),
+      parts.map(([, input]) => input.element),
+    ),
     empty: () => parts.every(([, input]) => input.empty()),
     clear: () => parts.forEach(([, input]) => input.clear()),
     async value() {
@@ -145,10 +157,16 @@ function branchInput(fields, branches, label, side) {
   const select = choice(branches.map((name) => [name, name]));
   select.value = branches[side % branches.length];
   const place = h("div", {});
-  const branch = { changed: () => {}, element: h("fieldset", { class: "record" }, h("legend", {}, label), labelled("What it is", select), place) };
+  const branch = {
+    changed: () => {},
+    element: h("fieldset", { class: "record" }, h("legend", {}, label), labelled("What it is", select), place),
+  };
   let input;
   const build = () => {
-    input = fieldInput(fields.find((field) => field.field === select.value), select.value);
+    input = fieldInput(
+      fields.find((field) => field.field === select.value),
+      select.value,
+    );
     input.changed = () => branch.changed();
     put(place, input.element);
     branch.changed();
@@ -169,7 +187,10 @@ export function itemInputs(model, label) {
   const list = h("ol", { class: "inputs" });
   let inputs = [];
   function add() {
-    const input = itemInput(model, { label: `${label} ${inputs.length + 1}`, more: (files) => files.forEach((file) => add().take(file)) });
+    const input = itemInput(model, {
+      label: `${label} ${inputs.length + 1}`,
+      more: (files) => files.forEach((file) => add().take([file])),
+    });
     inputs.push(input);
     list.append(h("li", {}, input.element));
     return input;
@@ -181,8 +202,14 @@ export function itemInputs(model, label) {
   };
   clear();
   return {
-    element: h("div", {}, list, button("Another item", () => add().element.querySelector("textarea, input")?.focus(), { class: "plain" })),
-    values: async () => (await Promise.all(inputs.map((input) => input.value()))).filter((value) => value !== undefined),
+    element: h(
+      "div",
+      {},
+      list,
+      button("Another item", () => add().element.querySelector("textarea, input")?.focus(), { class: "plain" }),
+    ),
+    values: async () =>
+      (await Promise.all(inputs.map((input) => input.value()))).filter((value) => value !== undefined),
     clear,
   };
 }

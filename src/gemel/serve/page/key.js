@@ -9,7 +9,12 @@ const SCOPES = ["read", "write", "admin"];
 export function askForKeys() {
   keysFrom((reason) => {
     const title = unique("key");
-    const field = h("input", { type: "password", autocomplete: "current-password", spellcheck: "false", required: true });
+    const field = h("input", {
+      type: "password",
+      autocomplete: "current-password",
+      spellcheck: "false",
+      required: true,
+    });
     const dialog = h("dialog", { "aria-labelledby": title });
     const give = (event) => {
       event.preventDefault();
@@ -22,8 +27,17 @@ export function askForKeys() {
         { method: "dialog", submit: give },
         h("h2", { id: title }, "This server asks for a key"),
         reason && h("p", { class: "alarm", role: "alert" }, `That key is not accepted. ${reason}`),
-        labelled("API key", field, "Kept for this tab only, and sent to this server only. Whoever runs the server gives keys."),
-        h("div", { class: "actions" }, button("Not now", () => dialog.close("")), h("button", { class: "primary" }, "Use this key")),
+        labelled(
+          "API key",
+          field,
+          "Kept for this tab only, and sent to this server only. Whoever runs the server gives keys.",
+        ),
+        h(
+          "div",
+          { class: "actions" },
+          button("Not now", () => dialog.close("")),
+          h("button", { class: "primary" }, "Use this key"),
+        ),
       ),
     );
     document.body.append(dialog);
@@ -45,7 +59,10 @@ export function signedIn(model, restart) {
     key.clear();
     restart();
   };
-  return [h("span", { class: "note" }, `${model.key.name} · may ${mayDo(model.key.scope)}`), button("Sign out", leave, { class: "plain" })];
+  return [
+    h("span", { class: "note" }, `${model.key.name} · may ${mayDo(model.key.scope)}`),
+    button("Sign out", leave, { class: "plain" }),
+  ];
 }
 
 const mayDo = (scope) => ({ read: "read", write: "read and enrol", admin: "read, enrol and forget" })[scope] ?? scope;

@@ -28,7 +28,10 @@ export function figure(height, caption = "") {
 }
 
 /** A linear scale from data to pixels. */
-export const scale = ([low, high], [start, end]) => (value) => start + ((value - low) / (high - low || 1)) * (end - start);
+export const scale =
+  ([low, high], [start, end]) =>
+  (value) =>
+    start + ((value - low) / (high - low || 1)) * (end - start);
 
 /** A logarithmic one; what is below the least value lies at it. */
 export function logScale([low, high], pixels) {
@@ -42,7 +45,8 @@ export function ticks(low, high, count) {
   const power = 10 ** Math.floor(Math.log10(rough));
   const step = [1, 2, 5, 10].find((digit) => digit * power >= rough) * power;
   const found = [];
-  for (let i = Math.ceil(low / step - 1e-9); i * step <= high + step * 1e-9; i += 1) found.push(Number((i * step).toPrecision(12)));
+  for (let i = Math.ceil(low / step - 1e-9); i * step <= high + step * 1e-9; i += 1)
+    found.push(Number((i * step).toPrecision(12)));
   return found;
 }
 
@@ -51,7 +55,10 @@ export const path = (points) => points.map(([x, y], i) => `${i ? "L" : "M"}${x.t
 
 /** Steps: heights between edges, from the ground and back to it. */
 export function stairs(edges, heights, ground) {
-  const points = heights.flatMap((y, i) => [[edges[i], y], [edges[i + 1], y]]);
+  const points = heights.flatMap((y, i) => [
+    [edges[i], y],
+    [edges[i + 1], y],
+  ]);
   return path([[edges[0], ground], ...points, [edges[edges.length - 1], ground]]);
 }
 
@@ -75,12 +82,15 @@ export function up(y, values, words, { left, right }) {
   ]);
 }
 
-/** Upright lines, {x, name, words}, each with its words beside it, one below the other, on the side where there is room. */
+/** Upright lines, {x, name, words}, each with its words on the side where there is room, one below the other. */
 export function uprights(marks, { top, ground, left, right }) {
-  const beside = (x) => (x < (left + right) / 2 ? { x: x + 6, "text-anchor": "start" } : { x: x - 6, "text-anchor": "end" });
+  const beside = (x) =>
+    x < (left + right) / 2 ? { x: x + 6, "text-anchor": "start" } : { x: x - 6, "text-anchor": "end" };
   return [
     marks.map(({ x, name }) => svg("line", { class: name, x1: x, x2: x, y1: top, y2: ground })),
-    marks.map(({ x, name, words }, level) => svg("text", { class: `beside ${name}`, y: top + 10 + 16 * level, ...beside(x) }, words)),
+    marks.map(({ x, name, words }, level) =>
+      svg("text", { class: `beside ${name}`, y: top + 10 + 16 * level, ...beside(x) }, words),
+    ),
   ];
 }
 

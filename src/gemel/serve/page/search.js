@@ -11,7 +11,14 @@ import { far, many, one, percent, pointWords } from "./words.js";
 export function search(panel, app) {
   const { model } = app;
   const query = itemInput(model, { label: "Query" });
-  const count = h("input", { type: "number", min: 1, max: model.limits?.k ?? 100, value: 12, inputmode: "numeric", required: true });
+  const count = h("input", {
+    type: "number",
+    min: 1,
+    max: model.limits?.k ?? 100,
+    value: 12,
+    inputmode: "numeric",
+    required: true,
+  });
   const rates = fpirs(model);
   const rate = choice([["", "the more probable answer"], ...rates.map((fpir) => [fpir, pointWords(`fpir=${fpir}`)])]);
   const go = h("button", { class: "primary" }, "Search");
@@ -41,12 +48,28 @@ export function search(panel, app) {
   put(
     panel,
     h("h2", {}, "Who or what is this?"),
-    h("p", { class: "lead" }, `Give ${model.branches?.length ? model.branches.join(" or ") : one(model.modality)}: which enrolled identity it is, or none of them, and what is nearest to it.`),
+    h(
+      "p",
+      { class: "lead" },
+      `Give ${model.branches?.length ? model.branches.join(" or ") : one(model.modality)}: which enrolled identity it is, or none of them, and what is nearest to it.`,
+    ),
     h(
       "form",
       { class: "asks", submit },
       h("div", { class: "card" }, query.element),
-      h("div", {}, labelled("Named when", rate, rates.length ? "FPIR: share of strangers taken for an enrolled identity." : "No FPIR can be promised: that takes more calibration identities."), labelled("Nearest items to show", count), h("div", { class: "actions" }, go)),
+      h(
+        "div",
+        {},
+        labelled(
+          "Named when",
+          rate,
+          rates.length
+            ? "FPIR: share of strangers taken for an enrolled identity."
+            : "No FPIR can be promised: that takes more calibration identities.",
+        ),
+        labelled("Nearest items to show", count),
+        h("div", { class: "actions" }, go),
+      ),
     ),
     trouble,
     who,
@@ -84,17 +107,43 @@ function answer({ match, enrolled: count, problem }) {
       ? "Enrol something under Identities first."
       : `None of the ${many(count, "enrolled identity")} is near enough to be named.`;
   const name = match ? ["This is ", identityLink(match.identity)] : count === 0 ? "Nothing is enrolled yet" : "Unknown";
-  return h("section", { class: "verdict", "aria-label": "Who this is" }, h("div", { class: "head" }, mark(match ? true : count === 0 ? null : false), h("div", {}, h("h3", { class: match ? "same" : "different" }, name), h("p", {}, why))));
+  return h(
+    "section",
+    { class: "verdict", "aria-label": "Who this is" },
+    h(
+      "div",
+      { class: "head" },
+      mark(match ? true : count === 0 ? null : false),
+      h("div", {}, h("h3", { class: match ? "same" : "different" }, name), h("p", {}, why)),
+    ),
+  );
 }
 
-const unsure = () => h("p", { class: "warning" }, "This model is not calibrated for verdicts, so no identity can be named. The nearest items need no calibration.");
+const unsure = () =>
+  h(
+    "p",
+    { class: "warning" },
+    "This model is not calibrated for verdicts, so no identity can be named. The nearest items need no calibration.",
+  );
 
 function nearest(hits, kind) {
   if (hits.length === 0) return h("p", { class: "note" }, "Nothing is enrolled yet.");
   const cells = hits.map((hit, place) =>
-    h("li", {}, enrolled(hit, kind), h("b", {}, identityLink(hit.identity)), h("small", {}, `${place + 1} · distance ${far(hit.distance)}`), h("small", {}, hit.name)),
+    h(
+      "li",
+      {},
+      enrolled(hit, kind),
+      h("b", {}, identityLink(hit.identity)),
+      h("small", {}, `${place + 1} · distance ${far(hit.distance)}`),
+      h("small", {}, hit.name),
+    ),
   );
-  return h("section", { class: "hits-of", "aria-label": "Nearest items" }, h("h3", {}, "Nearest enrolled items"), h("ol", { class: "hits" }, cells));
+  return h(
+    "section",
+    { class: "hits-of", "aria-label": "Nearest items" },
+    h("h3", {}, "Nearest enrolled items"),
+    h("ol", { class: "hits" }, cells),
+  );
 }
 
 const identityLink = (identity) => h("a", { href: `#identities/${encodeURIComponent(identity)}` }, identity);

@@ -20,13 +20,24 @@ function picture(data, name) {
   const image = h("img", { src: source, alt: name });
   const done = () => data instanceof Blob && URL.revokeObjectURL(source);
   image.addEventListener("load", done, { once: true });
-  image.addEventListener("error", () => (done(), image.replaceWith(h("p", { class: "note" }, "This browser cannot show it; the server may still read it."))), { once: true });
+  image.addEventListener(
+    "error",
+    () => (
+      done(),
+      image.replaceWith(h("p", { class: "note" }, "This browser cannot show it; the server may still read it."))
+    ),
+    { once: true },
+  );
   return image;
 }
 
 function sound(data, name) {
   const blob = data instanceof Blob ? data : blobOf(data);
-  const place = h("div", { class: "sound" }, h("audio", { controls: true, src: URL.createObjectURL(blob), "aria-label": name, preload: "metadata" }));
+  const place = h(
+    "div",
+    { class: "sound" },
+    h("audio", { controls: true, src: URL.createObjectURL(blob), "aria-label": name, preload: "metadata" }),
+  );
   outline(blob).then((peaks) => peaks && place.prepend(wave(peaks)));
   return place;
 }
@@ -43,19 +54,26 @@ const line = (rows) => (rows?.length ? series(rows.map((row) => [row].flat())) :
 
 function coordinates(values) {
   const first = values.slice(0, NUMBERS).map((value) => Number(value).toPrecision(3));
-  return h("p", { class: "words numbers" }, `${first.join(", ")}${values.length > NUMBERS ? ", …" : ""} (${values.length})`);
+  return h(
+    "p",
+    { class: "words numbers" },
+    `${first.join(", ")}${values.length > NUMBERS ? ", …" : ""} (${values.length})`,
+  );
 }
 
 const awaited = new WeakMap();
-const watcher = new IntersectionObserver((entries) => {
-  for (const { isIntersecting, target } of entries) {
-    if (!isIntersecting) continue;
-    watcher.unobserve(target);
-    awaited.get(target)?.();
-  }
-}, { rootMargin: "200px" });
+const watcher = new IntersectionObserver(
+  (entries) => {
+    for (const { isIntersecting, target } of entries) {
+      if (!isIntersecting) continue;
+      watcher.unobserve(target);
+      awaited.get(target)?.();
+    }
+  },
+  { rootMargin: "200px" },
+);
 
-/** An enrolled item, {id, name, kept}: what it looks like where that was kept. `kind` says how much room it will take. */
+/** What an enrolled item, {id, name, kept}, looks like, where that was kept. `kind` says how much room it will take. */
 export function enrolled({ id, name, kept }, kind) {
   const place = h("div", { class: `item ${kind}` });
   if (!kept) return put(place, h("p", { class: "blank" }, "not kept"));
@@ -63,7 +81,10 @@ export function enrolled({ id, name, kept }, kind) {
   awaited.set(place, async () => {
     try {
       const { fields } = await ask(`/v1/items/${encodeURIComponent(id)}`);
-      put(place, fields.map((field) => [field.field && h("small", { class: "note" }, field.field), shown({ ...field, name })]));
+      put(
+        place,
+        fields.map((field) => [field.field && h("small", { class: "note" }, field.field), shown({ ...field, name })]),
+      );
     } catch (problem) {
       put(place, h("p", { class: "blank" }, problem.status === 404 ? "no preview" : problem.message));
     }

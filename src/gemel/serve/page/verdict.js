@@ -18,7 +18,10 @@ export function verdictView(model) {
     show: (answer) => {
       const decision = model.decisions[answer.method ?? 0];
       section.hidden = false;
-      put(section, parts(decision, answer, model.distance, (words) => (spoken.textContent = words)));
+      put(
+        section,
+        parts(decision, answer, model.distance, (words) => (spoken.textContent = words)),
+      );
     },
     clear: () => {
       section.hidden = true;
@@ -37,7 +40,11 @@ function parts(decision, answer, metric, speak) {
   const controls = asked(decision, () => redraw());
   const redraw = () => {
     const verdict = judged(decision, answer, controls.value());
-    put(head, mark(verdict.same), h("div", {}, h("h3", { class: kindOf(verdict.same) }, VERDICTS.get(verdict.same)), h("p", {}, because(verdict))));
+    put(
+      head,
+      mark(verdict.same),
+      h("div", {}, h("h3", { class: kindOf(verdict.same) }, VERDICTS.get(verdict.same)), h("p", {}, because(verdict))),
+    );
     put(cost, costWords(verdict));
     meter.update(verdict);
     plot.update(verdict);
@@ -46,7 +53,12 @@ function parts(decision, answer, metric, speak) {
   redraw();
   return [
     head,
-    h("div", { class: "plots" }, h("div", {}, h("h4", {}, "Probability of the same"), meter.element, cost, notes), h("div", {}, h("h4", {}, "Distance"), plot.element)),
+    h(
+      "div",
+      { class: "plots" },
+      h("div", {}, h("h4", {}, "Probability of the same"), meter.element, cost, notes),
+      h("div", {}, h("h4", {}, "Distance"), plot.element),
+    ),
     controls.element,
   ];
 }
@@ -66,15 +78,24 @@ export function mark(same) {
 const kindOf = (same) => (same === null ? "undecided" : same ? "same" : "different");
 
 function costWords({ fmr, fnmr }) {
-  return ["At this threshold ", h("b", {}, rated(fmr)), " of different pairs are accepted (FMR), and ", h("b", {}, rated(fnmr)), " of same pairs are rejected (FNMR)."];
+  return [
+    "At this threshold ",
+    h("b", {}, rated(fmr)),
+    " of different pairs are accepted (FMR), and ",
+    h("b", {}, rated(fnmr)),
+    " of same pairs are rejected (FNMR).",
+  ];
 }
 
 function caveats(decision, answer) {
   const said = [];
   if (answer.claim && decision.references === 1) {
-    said.push("Against an identity the nearest of its items counts: the more it has, the more often a stranger is accepted than the FMR says.");
+    said.push(
+      "Against an identity the nearest of its items counts: the more it has, the more often a stranger is accepted than the FMR says.",
+    );
   }
-  if (decision.references > 1) said.push(`Compared with ${decision.sides} of the identity, and judged by the decision for so many.`);
+  if (decision.references > 1)
+    said.push(`Compared with ${decision.sides} of the identity, and judged by the decision for so many.`);
   return said.map((words) => h("p", { class: "note" }, words));
 }
 
@@ -93,10 +114,20 @@ function asked(decision, changed) {
   };
   for (const control of [prior, point, certainty]) control.addEventListener("input", () => (say(), changed()));
   say();
-  const slider = labelled("Prior", prior, "How probable the same was before looking. Evidence moves it to the probability above.");
+  const slider = labelled(
+    "Prior",
+    prior,
+    "How probable the same was before looking. Evidence moves it to the probability above.",
+  );
   slider.querySelector("label").append(" ", output);
   return {
     value,
-    element: h("div", { class: "controls" }, slider, labelled("Operating point", point, "Which threshold decides. FMR: share of different pairs accepted."), labelled("Undecided when", certainty, "Then neither answer is given.")),
+    element: h(
+      "div",
+      { class: "controls" },
+      slider,
+      labelled("Operating point", point, "Which threshold decides. FMR: share of different pairs accepted."),
+      labelled("Undecided when", certainty, "Then neither answer is given."),
+    ),
   };
 }

@@ -25,11 +25,19 @@ const plain = (number) => number.toLocaleString("en", { maximumFractionDigits: 8
 
 /** How many of something: many(1, "identity") → "1 identity", many(1200, "item") → "1,200 items". */
 export function many(count, noun) {
-  const named = count === 1 ? noun : noun.endsWith("y") ? `${noun.slice(0, -1)}ies` : noun.endsWith("s") ? noun : `${noun}s`;
+  const named =
+    count === 1 ? noun : noun.endsWith("y") ? `${noun.slice(0, -1)}ies` : noun.endsWith("s") ? noun : `${noun}s`;
   return `${count.toLocaleString("en")} ${named}`;
 }
 
-const NOUNS = { image: "image", text: "text", series: "series", audio: "recording", vector: "vector", record: "record" };
+const NOUNS = {
+  image: "image",
+  text: "text",
+  series: "series",
+  audio: "recording",
+  vector: "vector",
+  record: "record",
+};
 
 /** What an item of a kind is called. */
 export const noun = (kind) => NOUNS[kind] ?? "item";
@@ -37,7 +45,10 @@ export const noun = (kind) => NOUNS[kind] ?? "item";
 /** The noun with its article. */
 export const one = (kind) => (/^[aeiou]/.test(noun(kind)) ? `an ${noun(kind)}` : `a ${noun(kind)}`);
 
-const MEASURES = { held_out_eer: "EER on held-out identities", held_out_spearman: "Spearman correlation on held-out pairs" };
+const MEASURES = {
+  held_out_eer: "EER on held-out identities",
+  held_out_spearman: "Spearman correlation on held-out pairs",
+};
 
 /** What a measure is called. */
 export const measureWords = (name) => MEASURES[name] ?? name.replaceAll("_", " ");
@@ -55,7 +66,8 @@ export function because({ same, probability, distance, threshold, certainty }) {
     return `Neither answer is as probable as ${percent(certainty)}: the same with ${percent(probability)}, different with ${percent(1 - probability)}.`;
   }
   if (threshold === Infinity) return `Every distance counts as the same here, so also ${far(distance)}.`;
-  if (threshold === -Infinity) return `No distance is near enough to count as the same here, so ${far(distance)} is not.`;
+  if (threshold === -Infinity)
+    return `No distance is near enough to count as the same here, so ${far(distance)} is not.`;
   const where = distance <= threshold ? "within" : "beyond";
   return `The distance ${far(distance)} is ${where} the threshold ${far(threshold)}.`;
 }
@@ -65,6 +77,11 @@ export function pointWords(name) {
   const [kind, rate] = name.split("=");
   if (kind === "bayes") return "the more probable answer";
   if (kind === "eer") return "where both errors are equally frequent";
-  const against = { fmr: "FMR", fmr_random: "FMR against random pairs", fmr_skilled: "FMR against skilled impostors", fpir: "FPIR" };
+  const against = {
+    fmr: "FMR",
+    fmr_random: "FMR against random pairs",
+    fmr_skilled: "FMR against skilled impostors",
+    fpir: "FPIR",
+  };
   return `${against[kind] ?? kind} at most ${percent(Number(rate))}`;
 }
