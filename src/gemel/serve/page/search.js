@@ -36,9 +36,9 @@ export function search(panel, app) {
       if (item === undefined) return put(trouble, alarm(new Error("Give an item to search for.")));
       const [found, named] = await Promise.all([
         ask("/v1/search", { body: { item, k: Number(count.value) } }),
-        model.decisions.length ? identified(item, rate.value) : null,
+        nameless(model) ? null : identified(item, rate.value),
       ]);
-      put(who, named ? answer(named) : unsure(model));
+      put(who, named ? answer(named) : h("p", { class: "warning" }, nameless(model)));
       put(hits, nearest(found.hits, model.modality));
       status.textContent = `${named && !named.problem ? said(named) : ""} ${many(found.hits.length, "near item")}.`;
       return undefined;
@@ -119,12 +119,12 @@ function answer({ match, enrolled: count, problem }) {
   );
 }
 
-const unsure = () =>
-  h(
-    "p",
-    { class: "warning" },
-    "This model is not calibrated for verdicts, so no identity can be named. The nearest items need no calibration.",
-  );
+/** Why no identity can be named, whatever is asked; empty where one can. The nearest items are found all the same. */
+function nameless({ branches, decisions }) {
+  if (branches?.length)
+    return `This model compares ${branches.join(" with ")}, and a gallery may hold either: no identity is named.`;
+  return decisions.length ? "" : "This model is not calibrated for verdicts, so no identity can be named.";
+}
 
 function nearest(hits, kind) {
   if (hits.length === 0) return h("p", { class: "note" }, "Nothing is enrolled yet.");
