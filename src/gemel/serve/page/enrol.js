@@ -80,7 +80,9 @@ async function sent(request, items, limits, tell) {
     const found = await ask("/v1/identities", { body: { ...request, items: batch } });
     total.added += found.added;
     total.already += found.already;
-    total.bad.push(...found.bad.map((bad) => ({ ...bad, name: bad.name || `item ${before + bad.row + 1}` })));
+    total.bad.push(
+      ...found.bad.map((bad) => ({ ...bad, name: batch[bad.row]?.name || `item ${before + bad.row + 1}` })),
+    );
     before += batch.length;
   }
   return total;

@@ -60,13 +60,14 @@ export function search(panel, app) {
       h(
         "div",
         {},
-        labelled(
-          "Named when",
-          rate,
-          rates.length
-            ? "FPIR: share of strangers taken for an enrolled identity."
-            : "No FPIR can be promised: that takes more calibration identities.",
-        ),
+        !nameless(model) &&
+          labelled(
+            "Named when",
+            rate,
+            rates.length
+              ? "FPIR: share of strangers taken for an enrolled identity."
+              : "No FPIR can be promised: that takes more calibration identities.",
+          ),
         labelled("Nearest items to show", count),
         h("div", { class: "actions" }, go),
       ),
