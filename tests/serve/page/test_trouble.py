@@ -6,6 +6,8 @@ import urllib.error
 import urllib.request
 from pathlib import Path
 
+import pytest
+
 from gemel.serve import Limits
 from gemel.serve.keys import Keys
 from tests.serve.page.conftest import Serve, Server, Visit
@@ -37,8 +39,11 @@ def test_a_wrong_key_is_asked_for_again_and_a_key_to_read_may_not_write(
     assert "Send a key" in somebody.problem(somebody.page.locator("#start"))
 
 
-def test_a_bad_file_is_named_where_it_was_given_and_the_good_ones_are_enrolled(serve: Serve, visit: Visit) -> None:
-    somebody = visit(serve(world("image").twin))
+@pytest.mark.parametrize("at_once", [64, 1])
+def test_a_bad_file_is_named_where_it_was_given_and_the_good_ones_are_enrolled(
+    serve: Serve, visit: Visit, at_once: int
+) -> None:
+    somebody = visit(serve(world("image").twin, limits=Limits(items=at_once)))
     bad = {"name": "notes.png", "mimeType": "image/png", "buffer": b"no picture"}
     panel = somebody.open("compare")
     for place in range(2):

@@ -25,20 +25,19 @@ export function enrolment(model, done) {
     event.preventDefault();
     put(told);
     const identity = name.value.trim();
-    const found = await acting(go, form, trouble, async () => {
+    const total = { added: 0, already: 0, bad: [] };
+    const finished = await acting(go, form, trouble, async () => {
       const given = await items.values();
       if (given.length === 0) throw new Problem("Give at least one item to enrol.");
-      return sent({ identity, keep: keep.checked }, given, model.limits, (part) => put(told, part));
+      await sent({ identity, keep: keep.checked }, given, model.limits, total, (part) => put(told, part));
+      return true;
     });
-    if (!found) return;
-    put(told, summary(identity, found));
-    if (found.bad.length)
-      put(
-        trouble,
-        alarm(new Problem(`${many(found.bad.length, "item")} could not be enrolled:`, { items: found.bad })),
-      );
-    else items.clear();
-    done(identity);
+    const { added, already, bad } = total;
+    put(told, added + already > 0 && summary(identity, total));
+    if (bad.length)
+      put(trouble, alarm(new Problem(`${many(bad.length, "item")} could not be enrolled:`, { items: bad })));
+    else if (finished) items.clear();
+    if (added) done(identity);
   }
 
   const form = h(
@@ -70,22 +69,29 @@ export function enrolment(model, done) {
   };
 }
 
-/** Enrol items in as many requests as the limits ask for; what became of them, together. */
-async function sent(request, items, limits, tell) {
-  const total = { added: 0, already: 0, bad: [] };
+/** Enrol items in as many requests as the limits ask for; what became of them is counted together in `total`. */
+async function sent(request, items, limits, total, tell) {
   const batches = batched(items, limits);
   let before = 0;
   for (const [place, batch] of batches.entries()) {
     if (batches.length > 1) tell(`Enrolling: part ${place + 1} of ${batches.length} …`);
-    const found = await ask("/v1/identities", { body: { ...request, items: batch } });
+    const found = await enrolled({ ...request, items: batch });
+    const named = ({ row, reason }) => ({ reason, name: batch[row]?.name || `item ${before + row + 1}` });
     total.added += found.added;
     total.already += found.already;
-    total.bad.push(
-      ...found.bad.map((bad) => ({ ...bad, name: batch[bad.row]?.name || `item ${before + bad.row + 1}` })),
-    );
+    total.bad.push(...found.bad.map(named));
     before += batch.length;
   }
-  return total;
+}
+
+/** What became of the items of one request; where not one of them can be used, the others are still sent. */
+async function enrolled(body) {
+  try {
+    return await ask("/v1/identities", { body });
+  } catch (problem) {
+    if (problem.status !== 422 || problem.items.length === 0) throw problem;
+    return { added: 0, already: 0, bad: problem.items };
+  }
 }
 
 /** Items in runs that a request has room for. */
