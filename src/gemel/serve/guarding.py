@@ -76,6 +76,8 @@ class Guard:
             if message["type"] == "http.response.start":
                 status = message["status"]
                 headers = MutableHeaders(scope=message)
+                if scope["path"].startswith("/page/"):
+                    headers.setdefault("Cache-Control", "no-cache")  # asked for again, and not sent again
                 for name, value in HEADERS.items():
                     headers.setdefault(name, value)
             await send(message)

@@ -75,8 +75,7 @@ class Reader:
         except Problem as problem:
             if problem.name not in ("unreadable-item", "too-large"):
                 raise
-            name = value.name if isinstance(value, Upload) else ""
-            return Bad(name or field, problem.detail.removeprefix(f"{field}: ").removesuffix("."), row)
+            return Bad(_name(value) or field, problem.detail.removeprefix(f"{field}: ").removesuffix("."), row)
 
     def _source(self, value: Any, modality: Modality, field: str) -> tuple[Any, str]:
         if isinstance(modality, RecordModality):
@@ -138,6 +137,14 @@ class Reader:
             _beyond(field, f"{len(content):,} bytes", LONGEST_CELL * self.limits.points)
 
 
+def _name(value: Any) -> str:
+    """What a file is called by whoever sent it, without folders."""
+    if isinstance(value, Upload):
+        return value.name
+    name = value.get("name", "") if isinstance(value, Mapping) else ""
+    return printable(name.replace("\\", "/").rpartition("/")[2]) if isinstance(name, str) else ""
+
+
 def _bytes(value: Any, field: str) -> tuple[bytes | None, str]:
     """The content and the name of a file; None: it is no file."""
     if isinstance(value, Upload):
@@ -148,7 +155,7 @@ def _bytes(value: Any, field: str) -> tuple[bytes | None, str]:
     if not isinstance(text, str) or not isinstance(name, str) or value.keys() - {"base64", "name"}:
         raise Problem("invalid", f'{field}: expected {{"base64": "…", "name": "…"}}.')
     try:
-        return base64.b64decode(text, validate=True), printable(name.replace("\\", "/").rpartition("/")[2])
+        return base64.b64decode(text, validate=True), _name(value)
     except (binascii.Error, ValueError) as error:
         raise Problem("invalid", f"{field}: is no base64: {error}.") from None
 
