@@ -66,13 +66,13 @@ SCRATCH: dict[str, tuple[Recipe, Modality]] = {
 EVERY = [*SCRATCH, *FAMILIES]
 
 
-def blank(modality: Any) -> Any:
-    """A decoded item of zeros."""
+def blank(modality: Any, points: int) -> Any:
+    """A decoded item of zeros; of so many points, or frames of sound."""
     if isinstance(modality, RecordModality):
-        return {name: blank(field) for name, field in modality.fields.items()}
+        return {name: blank(field, points) for name, field in modality.fields.items()}
     if isinstance(modality, AudioModality):
-        return np.zeros((200 + 28 * 80, modality.channels), np.float32)  # 29 frames
-    return np.zeros(getattr(modality, "shape", (29, 2)), getattr(modality, "dtype", np.float32))
+        return np.zeros((200 + (points - 1) * 80, modality.channels), np.float32)
+    return np.zeros(getattr(modality, "shape", (points, 2)), getattr(modality, "dtype", np.float32))
 
 
 def made(name: str, seed: int = 0, **choices: Any) -> Encoder:
@@ -99,9 +99,11 @@ class TestEveryEncoder:
     def test_takes_what_its_modality_prepares(self, name: str) -> None:
         encoder = made(name)
         modality = SCRATCH[name][1] if name in SCRATCH else IMAGES
-        prepared = modality.prepare([blank(modality)] * 2).arrays
+        example = encoder.example(2)
+        points = next((x.shape[1] for n, x in example.items() if n.endswith("series")), 0)
+        prepared = modality.prepare([blank(modality, points)] * 2).arrays
         assert encoder.inputs == tuple(prepared)
-        assert {n: x.shape for n, x in encoder.example(2).items()} == {n: x.shape for n, x in prepared.items()}
+        assert {n: x.shape for n, x in example.items()} == {n: x.shape for n, x in prepared.items()}
 
     def test_every_weight_that_learns_gets_a_gradient(self, name: str) -> None:
         encoder = made(name, distance="learned").train()

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from jaxtyping import Float, Int
 
 CELLS = {"lstm": nn.LSTM, "gru": nn.GRU}
+SHORT = 5
+"""Steps of an example: the exporter goes through each of them, several times."""
 
 
 class BothWays(nn.Module):
@@ -63,7 +65,7 @@ class Recurrent(TextBackbone):
     """
 
     def __init__(self, pieces: int, *, width: int, dropout: float = 0.0, **how: Any) -> None:
-        super().__init__(pooled(how["pooling"], 2 * width), pieces)
+        super().__init__(pooled(how["pooling"], 2 * width), pieces, example=SHORT)
         self.embed = nn.Embedding(pieces, width)
         self.dropout = nn.Dropout(dropout)
         self.read = BothWays(width, width=width, **how)
@@ -82,7 +84,7 @@ class RecurrentSeries(SeriesBackbone):
     """
 
     def __init__(self, channels: int, *, width: int, **how: Any) -> None:
-        super().__init__(pooled(how["pooling"], 2 * width), channels)
+        super().__init__(pooled(how["pooling"], 2 * width), channels, example=SHORT)
         self.read = BothWays(channels, width=width, **how)
 
     def forward(self, series: Float[Tensor, "n l c"], attention_mask: Int[Tensor, "n l"]) -> Float[Tensor, "n f"]:

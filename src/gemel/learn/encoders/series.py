@@ -24,18 +24,21 @@ class SeriesBackbone(Backbone):
     Args:
         features: how many numbers come out for one series.
         channels: of a prepared series.
+        example: points of the longest series of an example.
     """
 
-    def __init__(self, features: int, channels: int) -> None:
+    def __init__(self, features: int, channels: int, *, example: int = 29) -> None:
         super().__init__(features, {"series": (None, channels), "attention_mask": (None,)})
         self.channels = channels
+        self.longest = example
 
     def example(self, n: int, chance: torch.Generator) -> dict[str, Tensor]:
-        """Series of 2 to 29 random points."""
-        length = torch.randint(2, 30, (n, 1), generator=chance)
-        length[0] = 29
-        mask = (torch.arange(29) < length).long()
-        return {"series": torch.randn(n, 29, self.channels, generator=chance) * mask[..., None], "attention_mask": mask}
+        """Series of 2 and more random points."""
+        length = torch.randint(2, self.longest + 1, (n, 1), generator=chance)
+        length[0] = self.longest
+        mask = (torch.arange(self.longest) < length).long()
+        series = torch.randn(n, self.longest, self.channels, generator=chance)
+        return {"series": series * mask[..., None], "attention_mask": mask}
 
 
 class Along(nn.Module):

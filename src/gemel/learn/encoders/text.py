@@ -25,18 +25,20 @@ class TextBackbone(Backbone):
     Args:
         features: how many numbers come out for one text.
         pieces: how many pieces the vocabulary has.
+        example: pieces of the longest text of an example.
     """
 
-    def __init__(self, features: int, pieces: int) -> None:
+    def __init__(self, features: int, pieces: int, *, example: int = 9) -> None:
         super().__init__(features, {"input_ids": (None,), "attention_mask": (None,)})
         self.pieces = pieces
+        self.longest = example
 
     def example(self, n: int, chance: torch.Generator) -> dict[str, Tensor]:
-        """Texts of 2 to 9 random pieces."""
-        ids = torch.randint(self.pieces, (n, 9), generator=chance)
-        length = torch.randint(2, 10, (n, 1), generator=chance)
-        length[0] = 9
-        return {"input_ids": ids, "attention_mask": (torch.arange(9) < length).long()}
+        """Texts of 2 and more random pieces."""
+        ids = torch.randint(self.pieces, (n, self.longest), generator=chance)
+        length = torch.randint(2, self.longest + 1, (n, 1), generator=chance)
+        length[0] = self.longest
+        return {"input_ids": ids, "attention_mask": (torch.arange(self.longest) < length).long()}
 
 
 def pooled(how: str, features: int) -> int:
