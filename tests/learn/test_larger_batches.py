@@ -21,6 +21,7 @@ from gemel.learn.fit import fit
 from gemel.learn.losses import Matryoshka, Memory, WeightedSum
 from gemel.learn.outset import outset
 from gemel.recipe import Recipe
+from tests.cli.conftest import run
 from tests.learn.killing import assert_resumes, assert_was_told, weights_of
 from tests.learn.patterns import QUICK, collection, patterns
 
@@ -93,16 +94,15 @@ def test_two_processes_train_the_model_of_one(tmp_path: Path) -> None:
         Image.fromarray(image).save(file)
     (tmp_path / "recipe.toml").write_text(GROUP.but(steps=12, dropout=0.0).toml(), encoding="utf-8")
     arguments = ["train", str(tmp_path / "data"), "--recipe", str(tmp_path / "recipe.toml"), "--json", "--out"]
+    one, two = tmp_path / "1.gemel", tmp_path / "2.gemel"
+    alone = run(None, *arguments, one)
+    assert alone.code == 0
+    launch = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", "-m", "gemel"]
     quiet = os.environ | {"OMP_NUM_THREADS": "1"}
-    found = {}
-    for count in (1, 2):
-        out = tmp_path / f"{count}.gemel"
-        launch = ["torch.distributed.run", "--standalone", "--nproc-per-node", "2", "-m"] if count == 2 else []
-        command = [sys.executable, "-m", *launch, "gemel", *arguments, str(out)]
-        done = subprocess.run(command, env=quiet, capture_output=True, text=True, check=False)
-        assert done.returncode == 0, done.stderr
-        assert json.loads(done.stdout)["model"] == str(out)  # one answer, not one of each process
-        assert not out.with_name(out.name + ".training").exists()
-        found[count] = safetensors.torch.load(gemel.Siamese.load(out).weights())
-    for name, x in found[1].items():
-        torch.testing.assert_close(found[2][name], x, atol=5e-4, rtol=5e-3)
+    done = subprocess.run([*launch, *arguments, str(two)], env=quiet, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["model"] == str(two)  # one answer, not one of each process
+    assert not two.with_name(two.name + ".training").exists()
+    shared = safetensors.torch.load(gemel.Siamese.load(two).weights())
+    for name, x in safetensors.torch.load(gemel.Siamese.load(one).weights()).items():
+        torch.testing.assert_close(shared[name], x, atol=5e-4, rtol=5e-3)
