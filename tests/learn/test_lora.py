@@ -16,21 +16,22 @@ from gemel.learn.interchange import to_sentence_transformers
 from gemel.learn.outset import outset
 from gemel.recipe import Recipe
 from tests.learn.test_pretrained import folder_of
-from tests.learn.test_texts import minilm, texts
+from tests.learn.test_texts import minilm, texts, tiny
 from tests.learn.test_train import collection
 
 LORA = Recipe(tune="lora", steps=6, checks=2, identities=6, items=2, lr=5e-3, precision="fp32")
 
 
-@pytest.mark.parametrize("average", [0.0, 0.9])
-def test_adapters_alone_learn_and_are_merged(average: float, tmp_path: Path) -> None:
-    begun = outset(texts(20, 3), LORA.but(encoder=f"pretrained:{minilm()}", average=average))
+@pytest.mark.parametrize(("real", "average"), [(True, 0.9), (False, 0.0)])
+def test_adapters_alone_learn_and_are_merged(real: bool, average: float, tmp_path: Path) -> None:
+    encoder = f"pretrained:{minilm()}" if real else tiny(tmp_path / "tiny")
+    begun = outset(texts(20, 3), LORA.but(encoder=encoder, average=average, length=16))
     network = begun.learner.encoder
     learns = {name for name, parameter in network.named_parameters() if parameter.requires_grad}
     assert learns
     assert all("lora_" in name for name in learns)
     before = {name: x.clone() for name, x in network.state_dict().items()}
-    lowest = fit(begun, tmp_path, progress=False)
+    lowest = fit(begun, tmp_path / "run", progress=False)
     for name, x in network.state_dict().items():
         assert torch.equal(x, before[name]) == ("lora_" not in name)
 

@@ -10,17 +10,29 @@ from onnxruntime import InferenceSession
 
 import gemel
 from gemel.errors import ModelError, NotCalibrated
+from gemel.learn.fit import exported
 from gemel.learn.outset import outset
+from gemel.learn.pairhead import _onnx
 from gemel.learn.quantize import quantized
 from gemel.learn.train import run, train
+from tests.learn.test_pairhead import network
 from tests.learn.test_texts import QUICK, texts
 
 SMALL = QUICK.but(width=64, dim=64, steps=30)
 
 
+@pytest.fixture(scope="module")
+def trained() -> gemel.Siamese:
+    """A transformer."""
+    return train(texts(), SMALL.but(encoder="transformer"), progress=False)
+
+
 @pytest.mark.parametrize("kind", ["recurrent", "transformer"])
-def test_int8_is_smaller_near_and_calibrated_anew(kind: str, tmp_path: Path) -> None:
-    twin = train(texts(), SMALL.but(encoder=kind), progress=False)
+def test_int8_is_smaller_near_and_calibrated_anew(kind: str, tmp_path: Path, request: pytest.FixtureRequest) -> None:
+    if kind == "transformer":
+        twin = request.getfixturevalue("trained")
+    else:
+        twin = train(texts(), SMALL.but(encoder=kind), progress=False)
     others = texts(30, seed=7)
     small = quantized(twin.calibrate(others, refs=2, allow_overlap=True))
     assert small.method.precision == "int8"
@@ -38,8 +50,8 @@ def test_int8_is_smaller_near_and_calibrated_anew(kind: str, tmp_path: Path) -> 
         quantized(back)
 
 
-def test_an_embedding_does_not_depend_on_its_neighbours() -> None:
-    small = quantized(train(texts(), SMALL.but(encoder="transformer"), progress=False))
+def test_an_embedding_does_not_depend_on_its_neighbours(trained: gemel.Siamese) -> None:
+    small = quantized(trained)
     several = ["red lamp", "old wooden chair and a small table", "blue glass"] * 5
     among = small.embed(several).vectors
     alone = np.concatenate([small.embed(text).vectors for text in several])
@@ -59,7 +71,7 @@ def test_a_training_can_end_in_int8() -> None:
 def test_what_has_nothing_to_round_is_refused() -> None:
     with pytest.raises(ModelError, match="no encoder"):
         quantized(gemel.Siamese.from_vectors(8))
-    twin = train(texts(), SMALL.but(encoder="recurrent", cell="gru", vocabulary=100), progress=False)
+    twin = exported(outset(texts(), SMALL.but(encoder="recurrent", cell="gru", vocabulary=100)), None)
     with pytest.raises(ModelError, match="convolutions and GRUs"):
         quantized(twin)
 
@@ -71,9 +83,8 @@ def test_it_is_refused_before_the_training_not_after_it(tmp_path: Path) -> None:
     assert not (tmp_path / "last.ckpt").exists()
 
 
-def test_a_pair_head_stays(tmp_path: Path) -> None:
-    twin = train(texts(), SMALL.but(encoder="transformer", head=True), progress=False)
-    assert twin.head is not None
+def test_a_pair_head_stays(trained: gemel.Siamese, tmp_path: Path) -> None:
+    twin = trained.with_head(_onnx(network(64), 64))
     small = quantized(twin)
     assert small.head is not None
     assert small.method.head == twin.method.head

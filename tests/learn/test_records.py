@@ -17,6 +17,7 @@ from gemel.learn.arrange import arranged
 from gemel.learn.augment import Augment
 from gemel.learn.confuse import mined
 from gemel.learn.encoders import Branch, Branches, build
+from gemel.learn.fit import exported, fit
 from gemel.learn.mixture import Mixture, distorted
 from gemel.learn.noise import Noise
 from gemel.learn.outset import outset
@@ -157,10 +158,14 @@ def test_either_kind_asks_a_gallery(two: gemel.Siamese) -> None:
 
 
 @pytest.mark.parametrize("loss", ["infonce", "multiplenegatives", "sigmoid", "contrastive"])
-def test_branches_learn_by_other_losses(loss: str) -> None:
-    data = products(60, 1).with_(identity=None)
-    twin = train(data, QUICK.but(steps=4, loss=loss), progress=False)
-    assert twin.method.branches == ("shape", "name")
+def test_branches_learn_by_other_losses(loss: str, tmp_path: Path) -> None:
+    begun = outset(products(60, 1).with_(identity=None), QUICK.but(steps=4, loss=loss, average=0.0))
+    network = begun.learner.network
+    before = {name: weight.detach().clone() for name, weight in network.named_parameters()}
+    fit(begun, tmp_path, progress=False)
+    assert network.backbone.names == ("shape", "name")
+    moved = {name for name, weight in network.named_parameters() if not torch.equal(weight, before[name])}
+    assert moved == before.keys()
 
 
 def test_what_is_mined_of_two_branches_is_of_the_other_one() -> None:
@@ -297,9 +302,10 @@ def test_a_field_that_came_trained_is_adapted_or_frozen_alone(tmp_path: Path) ->
 
     folder = tiny(tmp_path)
     data = products(40, 4)
-    for tune in ("frozen", "lora", "warmup"):
+    for tune in ("frozen", "warmup", "lora"):
         recipe = QUICK.but(steps=6, encoder=f"name={folder}", tune=tune, vocabulary=None)
-        twin = train(data, recipe, progress=False)
+        fit(begun := outset(data, recipe), tmp_path / tune, progress=False)
+    twin = exported(begun, None)
     further = train(data, Recipe(steps=1), start=twin, progress=False)
     assert further.method.dim == twin.method.dim
     before = outset(data, recipe.but(tune="frozen")).learner.encoder

@@ -88,7 +88,7 @@ def test_statistics_are_mean_and_deviation_of_what_is_there() -> None:
 
 
 def test_an_item_longer_than_a_window_is_the_mean_of_its_windows() -> None:
-    twin = train(strokes(), QUICK.but(steps=10, length=20), progress=False)
+    twin = train(strokes(), QUICK.but(encoder="delay", steps=10, length=20), progress=False)
     raw = strokes(1, 1, seed=3).load(0)
     parts = [twin.embed(raw[start : start + 20]).vectors[0] for start in starts(len(raw), 20, None)]
     assert len(parts) > 2
@@ -125,7 +125,7 @@ def test_choices_about_other_items_are_refused() -> None:
 
 
 def test_a_twin_to_start_from_prepares_alike() -> None:
-    first = train(strokes(), QUICK.but(steps=5, prepare="velocity"), progress=False)
+    first = train(strokes(), QUICK.but(encoder="delay", steps=5, prepare="velocity"), progress=False)
     begun = outset(strokes(seed=1), Recipe(steps=5), start=first)
     assert begun.modality == first.modality
     with pytest.raises(RecipeError, match="prepares items by velocity"):
