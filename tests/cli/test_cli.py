@@ -202,9 +202,7 @@ class TestBadInput:
         self.refused(gemel("verify", model, tmp_path / "bomb.png", pictures / "p000" / "0000.png"), "more pixels than")
 
 
-def test_a_killed_training_resumes_to_the_same_model(
-    gemel: Shell, pictures: Path, model: Path, tmp_path: Path
-) -> None:
+def test_a_killed_training_resumes_to_the_same_model(gemel: Shell, pictures: Path, model: Path, tmp_path: Path) -> None:
     """kill -9 after some checkpoint; the resumed model equals the uninterrupted one, byte for byte."""
     recipe = tmp_path / "long.toml"
     recipe.write_text((model.parent / "quick.toml").read_text("utf-8").replace("steps = 40", "steps = 200"), "utf-8")

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import safetensors.torch
 import torch
 
 import gemel
@@ -27,7 +28,7 @@ from gemel.recipe import Recipe
 from gemel.report import write_report
 from gemel.siamese import evaluate
 from gemel.siamese.duplication import duplicates, known_already
-from tests.learn.killing import assert_resumes
+from tests.learn.killing import assert_equal, assert_resumes
 
 WORDS = "red green blue old new small large wooden metal glass lamp chair table clock shelf mirror".split()
 QUICK = Recipe(width=16, depth=1, dim=16, vocabulary=200, length=16, steps=60, checks=3, lr=5e-3, precision="fp32")
@@ -224,9 +225,12 @@ def test_training_of_records_resumes(tmp_path: Path) -> None:
     assert_resumes(lambda: products(30, 4, lacking=0.1), QUICK.but(steps=12), 6, tmp_path)
 
 
-def test_a_twin_of_records_is_gone_on_from(fused: gemel.Siamese, two: gemel.Siamese) -> None:
-    further = train(products(40, 4, seed=5), Recipe(steps=2), start=fused, progress=False)
-    assert further.method.dim == 16
+def test_a_twin_of_records_is_gone_on_from(fused: gemel.Siamese, two: gemel.Siamese, tmp_path: Path) -> None:
+    begun = outset(products(40, 4, seed=5), Recipe(steps=2), start=fused)
+    weights = safetensors.torch.load(fused.weights())
+    assert begun.recipe.dim == 16
+    assert_equal(dict(begun.learner.encoder.state_dict()), weights)
+    fit(begun, tmp_path, progress=False)
     again = train(products(90, 1, seed=5).with_(identity=None), Recipe(steps=2), start=two, progress=False)
     assert again.method.branches == ("shape", "name")
 

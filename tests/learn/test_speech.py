@@ -25,6 +25,7 @@ from gemel.errors import RecipeError
 from gemel.items import AudioModality, read
 from gemel.learn.encoders import build, pretrained_audio
 from gemel.learn.export import export
+from gemel.learn.fit import fit
 from gemel.learn.outset import outset
 from gemel.learn.train import train
 from gemel.recipe import Recipe
@@ -144,8 +145,13 @@ def test_a_twin_is_trained_saved_and_gone_on_from(family: str, tune: str, tmp_pa
     assert again.distance(data.source(0), data.source(1)) == pytest.approx(
         float(twin.distance(data.source(0), data.source(1))), abs=1e-6
     )
-    further = train(data, start=again, steps=1, progress=False)
-    assert further.method.dim == 8
+    begun = outset(data, Recipe(steps=1, tune=tune), start=again)
+    arrays = again.modality.prepare([again.modality.load(data.source(i)) for i in range(3)]).arrays
+    with torch.no_grad():
+        found = begun.learner.encoder.eval()(**{key: torch.from_numpy(x) for key, x in arrays.items()})
+    np.testing.assert_allclose(found.numpy(), again.embed([data.source(i) for i in range(3)]).vectors, atol=1e-4)
+    fit(begun, tmp_path / "further", progress=False)
+    assert begun.learner.network.dim == 8
 
 
 def test_what_does_not_fit_is_refused(tmp_path: Path) -> None:

@@ -73,6 +73,12 @@ def test_an_embedding_depends_neither_on_padding_nor_on_neighbours(kind: str, po
         assert not torch.allclose(alone, other, atol=1e-4)  # the order of words is seen
 
 
+@pytest.fixture(scope="module")
+def brief() -> gemel.Siamese:
+    """A twin that has learned little."""
+    return train(texts(), QUICK.but(steps=5), progress=False)
+
+
 @every_encoder
 def test_a_twin_of_texts_is_trained_saved_and_asked(kind: str, tmp_path: Path) -> None:
     twin = train(texts(), QUICK.but(encoder=kind, distance="manhattan"), progress=False)
@@ -81,8 +87,9 @@ def test_a_twin_of_texts_is_trained_saved_and_asked(kind: str, tmp_path: Path) -
     found = gemel.evaluate(twin, texts(30, seed=7))
     assert found.verification.auc > 0.8
     assert twin.distance("red old lamp offer", "lamp red old offer") < twin.distance("red old lamp", "glass clock new")
-    go_on = train(texts(), Recipe(steps=2), start=twin, progress=False)
-    assert go_on.modality == twin.modality
+    begun = outset(texts(), Recipe(steps=2), start=twin)
+    assert begun.modality == twin.modality
+    fit(begun, tmp_path / "further", progress=False)
 
 
 def test_the_vocabulary_is_learned_from_training_texts_only() -> None:
@@ -226,14 +233,13 @@ def test_a_pretrained_twin_begins_where_the_encoder_stood(tmp_path: Path) -> Non
     assert twin.distance(*same) < 0.5 < twin.distance(*other)
 
 
-def test_the_report_of_a_twin_of_texts_shows_their_words(tmp_path: Path) -> None:
-    twin = train(texts(), QUICK.but(steps=5), progress=False)
+def test_the_report_of_a_twin_of_texts_shows_their_words(brief: gemel.Siamese, tmp_path: Path) -> None:
     data = read(["a <red> lamp", "lamp of red", "glass clock " * 40, "clock"], labels=["p", "p", "q", "q"])
-    page = write_report(tmp_path / "r.html", twin, data).read_text(encoding="utf-8")
+    page = write_report(tmp_path / "r.html", brief, data).read_text(encoding="utf-8")
     assert "a &lt;red&gt; lamp" in page
     assert "glass clock" in page
     assert " …</p>" in page
-    assert 'class="words"' not in write_report(tmp_path / "s.html", twin, data, pictures=False).read_text("utf-8")
+    assert 'class="words"' not in write_report(tmp_path / "s.html", brief, data, pictures=False).read_text("utf-8")
 
 
 def test_broken_and_long_texts_are_counted() -> None:
@@ -316,12 +322,11 @@ def test_any_width_has_heads_that_divide_it() -> None:
         assert language.transformer(50, width=width, depth=1, length=8).features == width
 
 
-def test_a_column_of_texts_is_a_list_of_items() -> None:
-    twin = train(texts(), QUICK.but(steps=5), progress=False)
-    wanted = twin.embed(["red lamp", "blue chair"]).vectors
+def test_a_column_of_texts_is_a_list_of_items(brief: gemel.Siamese) -> None:
+    wanted = brief.embed(["red lamp", "blue chair"]).vectors
     pandas, arrow = pytest.importorskip("pandas"), pytest.importorskip("pyarrow")
     for column in (np.array(["red lamp", "blue chair"]), np.array(["red lamp", "blue chair"], object)):
-        np.testing.assert_array_equal(twin.embed(column).vectors, wanted)
+        np.testing.assert_array_equal(brief.embed(column).vectors, wanted)
     for column in (pandas.Series(["red lamp", "blue chair"]), arrow.array(["red lamp", "blue chair"])):
-        np.testing.assert_array_equal(twin.embed(column).vectors, wanted)
-    assert len(twin.embed("red lamp")) == 1
+        np.testing.assert_array_equal(brief.embed(column).vectors, wanted)
+    assert len(brief.embed("red lamp")) == 1

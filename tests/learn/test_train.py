@@ -17,7 +17,7 @@ import gemel
 from gemel.errors import GemelError, NotEnoughData, RecipeError
 from gemel.items import Labels, read
 from gemel.learn.diagnose import raw_error
-from gemel.learn.fit import fit
+from gemel.learn.fit import exported, fit
 from gemel.learn.outset import outset
 from gemel.learn.train import resumed, train
 from gemel.recipe import Recipe
@@ -161,11 +161,11 @@ def test_a_pretrained_encoder_is_tuned_saved_and_gone_on_from_without_its_folder
     backbone = begun.learner.encoder.backbone
     before = {name: x.clone() for name, x in backbone.state_dict().items()}
     assert backbone.frozen
-    fit(begun, tmp_path / "run", progress=False)
+    lowest = fit(begun, tmp_path / "run", progress=False)
     assert not backbone.frozen
     assert any(not torch.equal(x, before[name]) for name, x in backbone.state_dict().items())
 
-    twin = train(collection(), recipe, progress=False)
+    twin = exported(begun, lowest)
     saved = gemel.Siamese.load(twin.save(tmp_path / "vit.gemel"))
     shutil.rmtree(folder)
     again = train(collection(), Recipe(steps=1, lr=1e-12, average=0.0), start=saved, progress=False)
