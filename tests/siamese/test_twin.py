@@ -91,7 +91,7 @@ def test_an_embedding_that_is_not_finite_is_a_bad_item(make_onnx: Callable[..., 
 
 def test_several_windows_become_their_mean() -> None:
     from gemel.items.modality import Prepared
-    from gemel.siamese.embedding import _encoded
+    from gemel.siamese.embedding import encoded
     from gemel.siamese.onnx import Verbatim
 
     class Windows(VectorModality):
@@ -100,7 +100,7 @@ def test_several_windows_become_their_mean() -> None:
             return Prepared({"vector": rows}, np.array([0, 0, 2]))
 
     raws = [np.zeros(2, np.float32)] * 3
-    out = _encoded(raws, Windows(2), Verbatim(), 2)
+    out = encoded(raws, Windows(2), Verbatim(), 2)
     np.testing.assert_array_equal(out[[0, 2]], [[2, 4], [7, 7]])
     assert np.isnan(out[1]).all()
 
