@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import builtins
+import contextlib
 import functools
 import gc
 import importlib
@@ -34,5 +35,6 @@ def pytest_collection_finish() -> None:
     gc.freeze()
     gc.set_threshold(2000, 10, 50)
     if "torch" in sys.modules:
-        operators: Any = importlib.import_module("torch.onnx._internal.exporter._registration").ONNXRegistry
-        operators.from_torchlib = staticmethod(functools.cache(operators.from_torchlib))
+        with contextlib.suppress(ImportError, AttributeError):  # not public: another PyTorch may keep them elsewhere
+            operators: Any = importlib.import_module("torch.onnx._internal.exporter._registration").ONNXRegistry
+            operators.from_torchlib = staticmethod(functools.cache(operators.from_torchlib))
