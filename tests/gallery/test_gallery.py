@@ -114,7 +114,7 @@ def test_a_claim_is_checked_against_that_identity_only(people: Gallery, centers:
 
 
 def vectors_of(people: Gallery, identity: str) -> list[np.ndarray]:
-    return [row.vector for row in people._rows().of(identity)]
+    return [row.vector for row in people.items(identity)]
 
 
 def test_search_gives_items_with_what_was_kept(people: Gallery, centers: np.ndarray) -> None:

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import threading
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +16,7 @@ import pytest
 
 from gemel.errors import GalleryError
 from gemel.gallery import Meta, Row, SQLiteStore
+from gemel.gallery.rescue import rescue
 
 DIM = 32
 META = Meta("id", DIM, "euclidean", 0)
@@ -143,6 +145,20 @@ def test_damage_is_found_and_named(path: Path) -> None:
     path.write_bytes(content)
     with pytest.raises(GalleryError, match="damaged"):
         list(SQLiteStore(path).changes(0))
+
+
+def test_damaged_metadata_are_named_when_they_are_asked_for(path: Path) -> None:
+    store = SQLiteStore(path)
+    store.put([replace(row(i), metadata={"site": f"place{i}"}) for i in range(9)])
+    store.close()
+    path.write_bytes(path.read_bytes().replace(b'"place4"', b'"place4*'))
+    changes = SQLiteStore(path).changes(0)
+    assert changes.columns.names[4] == "4.png"
+    with pytest.raises(GalleryError, match=r"damaged: the metadata of '4.png' \(who4\)"):
+        list(changes)
+    saved, lost = rescue(path, path.with_name("rescued.db"))
+    assert saved == 8
+    assert "'4.png'" in lost[0]
 
 
 def test_what_is_no_gallery_is_refused(tmp_path: Path) -> None:

@@ -29,7 +29,7 @@ def info(
 
     with Gallery(file) as people:
         identities = people.identities()
-        size = len(people.items())
+        size = people.count()
         about = people.twin.describe()
         described = people.twin.json()
     words = [f"{many(len(identities), 'identity')}, {many(size, 'item')}.", *(identities if names else ()), about]

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from gemel.gallery.answers import Twice
-from gemel.gallery.store import Row
+from gemel.gallery.rows import Row
 from gemel.neighbors.close import ClosePairs
 from gemel.neighbors.merging import merged
 from gemel.siamese.decision import Decision

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from gemel.gallery.originals import LIGHT, original_of
-from gemel.gallery.store import Row
+from gemel.gallery.rows import Row
 from gemel.items.collection import Collection
 from gemel.siamese.embedding import Embedded, Embeddings
 

@@ -34,7 +34,8 @@ from gemel.gallery.matrix import Matrix
 from gemel.gallery.moving import forget_aside
 from gemel.gallery.opening import graph_of, opened, settled
 from gemel.gallery.originals import item_of
-from gemel.gallery.store import Hits, Row, Store
+from gemel.gallery.rows import Row
+from gemel.gallery.store import Hits, Store
 from gemel.gallery.tables import read_rows, write_rows
 from gemel.items.collection import Collection
 from gemel.items.decoded import Bad, listed
@@ -112,7 +113,7 @@ class Gallery:
         if not len(found):
             raise _unreadable(found.bad)
         with self._lock:
-            before = {row.content for row in self._rows().of(identity)}
+            before = self._rows().roll.contents(identity)
             came = list(rows_of([identity] * len(found), given, found, metadata, keep=keep))
             first = {row.content: row for row in reversed(came)}
             fresh = [row for row in came if row.content not in before and first[row.content] is row]
@@ -139,7 +140,7 @@ class Gallery:
         given = collected(data, self.twin.modality)
         names = [data.identity.value(i) for i in range(len(data))]
         with self._lock:
-            there = {(row.identity, row.name) for row in self._rows().rows.values()}
+            there = self._rows().roll.named()
         named = np.array([name is not None for name in names], bool)
         fresh = np.array([named[i] and (names[i], given.name(i)) not in there for i in range(len(data))], bool)
         todo, bad, added = np.flatnonzero(fresh), list[Bad](), 0
@@ -186,11 +187,11 @@ class Gallery:
         self._refuse_branches()
         probe = self._probe(item)
         with self._lock:
-            rows = self._known(identity)
-            fitting = [d for d in alike(self.twin.decisions, self.twin.method) if d.method.references <= len(rows)]
+            places = self._known(identity)
+            fitting = [d for d in alike(self.twin.decisions, self.twin.method) if d.method.references <= len(places)]
             decision = fitting[-1] if fitting else self._decision()
             if decision.method.references > 1:
-                distance = self._against(probe, rows[-decision.method.references :], decision.method)
+                distance = self._against(probe, places[-decision.method.references :], decision.method)
             else:
                 distance = float(self._matrix.search(probe, 1, identity).distance[0])
         return judged(decision, distance, fmr=fmr, prior=prior, certainty=certainty)
@@ -215,7 +216,7 @@ class Gallery:
         probe = self._probe(item)
         with self._lock:
             rows = self._rows()
-            count, size = rows.known(), len(rows)
+            count, size = rows.roll.known(), len(rows)
             nearest = self._nearest(probe, 1)
         if not nearest:
             return None
@@ -293,7 +294,7 @@ class Gallery:
         """
         content = None if item is None else self._embedded(item).content[0]
         with self._lock:
-            rows = [row for row in self._known(identity) if content is None or row.content == content]
+            rows = [row for row in self.items(identity) if content is None or row.content == content]
             if not rows:
                 raise NotEnrolled(f"{identity!r} has no such item. Nothing was removed.")
             self._remove([row.id for row in rows])
@@ -310,7 +311,7 @@ class Gallery:
         """Call an identity by another name. Raises NotEnrolled, or DataError where the new name is taken."""
         _refuse_empty(to)
         with self._lock:
-            rows = self._known(identity)
+            rows = self.items(identity)
             if to != identity and to in self:
                 raise DataError(f"{to!r} is enrolled already; forget one of the two, or enrol more items for it.")
             self.store.put([replace(row, identity=to) for row in rows])
@@ -318,22 +319,23 @@ class Gallery:
     def identities(self) -> tuple[str, ...]:
         """Every enrolled identity, in order of enrolment."""
         with self._lock:
-            return self._rows().identities()
+            return self._rows().roll.identities()
 
     def items(self, identity: str | None = None) -> list[Row]:
         """The rows of an identity, or of all, in the order they were put; raises NotEnrolled."""
         with self._lock:
-            return list(self._rows().rows.values()) if identity is None else self._known(identity)
+            return self._rows().rows(None if identity is None else self._known(identity))
 
     def count(self, identity: str | None = None) -> int:
         """How many items of an identity are enrolled, 0 where it is not; None: of all."""
         with self._lock:
-            return len(self._rows()) if identity is None else len(self._rows().of(identity))
+            rows = self._rows()
+            return len(rows) if identity is None else len(rows.roll.places(identity))
 
     def item(self, id: str) -> Row:
         """The row of that id; raises NotEnrolled where there is none."""
         with self._lock:
-            row = self._rows().rows.get(id)
+            row = self._rows().row(id)
         if row is None:
             raise NotEnrolled(f"No item {id!r} is enrolled.")
         return row
@@ -397,11 +399,11 @@ class Gallery:
     def __len__(self) -> int:
         """How many identities are enrolled."""
         with self._lock:
-            return self._rows().known()
+            return self._rows().roll.known()
 
     def __contains__(self, identity: str) -> bool:
         with self._lock:
-            return bool(self._rows().of(identity))
+            return bool(self._rows().roll.places(identity))
 
     def _remove(self, ids: list[str]) -> None:
         """Remove rows; call with the lock."""
@@ -440,13 +442,14 @@ class Gallery:
         except (DataError, MissingExtra, OSError) as error:
             warnings.warn(f"Every item is looked at, for the index cannot be used: {error}", stacklevel=4)
 
-    def _known(self, identity: str) -> list[Row]:
-        rows = self._rows().of(identity)
-        if not rows:
-            near = difflib.get_close_matches(identity, self._matrix.identities(), n=1)
-            hint = f"Did you mean {near[0]!r}?" if near else f"Enrolled: {many(self._matrix.known(), 'identity')}."
+    def _known(self, identity: str) -> Sequence[int]:
+        """Where the rows of an identity stand; call with the lock."""
+        places = self._rows().roll.places(identity)
+        if not places:
+            near = difflib.get_close_matches(identity, self._matrix.roll.identities(), n=1)
+            hint = f"Did you mean {near[0]!r}?" if near else f"Enrolled: {many(self._matrix.roll.known(), 'identity')}."
             raise NotEnrolled(f"{identity!r} is not enrolled. {hint}")
-        return rows
+        return places
 
     def _probe(self, item: Any) -> Float[np.ndarray, " d"]:
         return self._embedded(item).vectors[0]
@@ -465,33 +468,26 @@ class Gallery:
         hits = None if rows.graph is not None else self.store.search(q, k)
         if hits is None:
             hits = rows.search(q, k)
-        elif not rows.rows.keys() >= set(hits.ids):  # somebody enrolled between the two looks
+        elif not all(row_id in rows.roll for row_id in hits.ids):  # somebody enrolled between the two looks
             rows = self._rows()
         return _found(rows, hits)
 
     def _nearest_with(self, where: Mapping[str, Any], q: Float[np.ndarray, " d"], k: int) -> list[tuple[Row, float]]:
         """The nearest rows whose metadata fits; call with the lock."""
         rows = self._rows()
-        return _found(rows, rows.among(q, k, [row.id for row in rows.rows.values() if _fits(row.metadata, where)]))
+        return _found(rows, rows.among(q, k, rows.roll.fitting(where)))
 
-    def _against(self, q: Float[np.ndarray, " d"], rows: list[Row], method: Method) -> float:
+    def _against(self, q: Float[np.ndarray, " d"], places: Sequence[int], method: Method) -> float:
         """How far a probe is from several rows of one identity, by a method for so many."""
-        vectors = np.stack([q, *(row.vector for row in rows)])
+        vectors = np.vstack([q, self._matrix.vectors[np.array(places)]])
         references, one = np.arange(1, len(vectors))[None], np.zeros(1, np.int64)
         how: dict[str, Any] = {"pool": method.pooling, "normalise": method.normalised}
         return float(scored(vectors, references, one, one, metric=self.twin.metric, **how)[0])
 
 
 def _found(rows: Matrix, hits: Hits) -> list[tuple[Row, float]]:
-    found = zip(hits.ids, hits.distance, strict=True)
-    return [(rows.rows[row_id], float(far)) for row_id, far in found if row_id in rows.rows]
-
-
-def _fits(metadata: Mapping[str, Any], where: Mapping[str, Any]) -> bool:
-    return all(
-        metadata.get(name) in (wanted if isinstance(wanted, list | tuple | set | frozenset) else (wanted,))
-        for name, wanted in where.items()
-    )
+    found = zip(map(rows.row, hits.ids), hits.distance.tolist(), strict=True)
+    return [(row, far) for row, far in found if row is not None]
 
 
 def _open_set(decision: Decision, fpir: float, size: int) -> float:

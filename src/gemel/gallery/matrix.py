@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from gemel.distances import Distance
-from gemel.gallery.store import Hits, Row, Seq, Tombstone
+from gemel.gallery.roll import Roll
+from gemel.gallery.rows import Changes, Row, Seq, Tombstone
+from gemel.gallery.store import Hits
 from gemel.neighbors.exact import Neighbors, nearest
 from gemel.neighbors.flat import Flat
 from gemel.neighbors.hnsw import Hnsw, Promise, built
@@ -20,12 +22,11 @@ from gemel.siamese.pairhead import proposing
 if TYPE_CHECKING:
     from jaxtyping import Float, Int
 
-CHUNK = 1 << 16
-"""So many new vectors are gathered before they are laid side by side."""
-
 
 class Matrix:
-    """Rows in the order they were put.
+    """Rows in the order they were put: their embeddings here, what else is known of them on the roll.
+
+    A `Row` is made where somebody asks for one, with a copy of its embedding.
 
     Args:
         dim: dimensions of an embedding.
@@ -34,36 +35,29 @@ class Matrix:
 
     def __init__(self, dim: int, distance: Distance) -> None:
         self.distance = distance
-        self.rows: dict[str, Row] = {}
+        self.roll = Roll()
         self.seq: Seq = 0
         self._flat: Flat | Hnsw = Flat(np.empty((0, dim), np.float32), proposing(distance))
-        self._place: dict[str, int] = {}
-        self._ids: list[str] = []
-        self._members: dict[str, dict[str, None]] = {}
 
     def __len__(self) -> int:
-        return len(self.rows)
+        return len(self.roll)
 
-    def apply(self, changes: Iterable[Row | Tombstone]) -> None:
+    def apply(self, changes: Changes) -> None:
         """Follow the store; a row that is put again moves to the end."""
-        fresh: list[Float[np.ndarray, " d"]] = []
-        gone: list[int] = []
-        try:
-            for change in changes:
-                if change.id in self.rows:
-                    gone.append(self._forget(change.id))
-                if isinstance(change, Row):
-                    self._note(change)
-                    fresh.append(change.vector)
-                self.seq = change.seq
-                if len(fresh) == CHUNK:
-                    self._lay(fresh)
-        finally:  # also where the store breaks off: what is noted has its vector
-            self._lay(fresh)
-            if gone:
-                self._flat.remove(np.array(gone))
-        if len(self.rows) < self._flat.end // 2:
+        gone = self.roll.remove([*changes.columns.ids, *(row.id for row in changes.gone)])
+        if len(changes.columns):
+            self._flat.append(changes.vectors)
+            self.roll.add(changes.columns)
+        if gone:
+            self._flat.remove(np.array(gone))
+        self.seq = max(self.seq, changes.last)
+        if len(self) < self._flat.end // 2:
             self._compact()
+
+    def since(self, seq: Seq, gone: Sequence[Tombstone]) -> Changes:
+        """What a store that keeps its rows here says of its changes, and of what is gone."""
+        places = self.roll.since(seq)
+        return Changes(self.roll.columns.take(places), self._flat.vectors[np.array(places, np.int64)], gone)
 
     @property
     def graph(self) -> Hnsw | None:
@@ -82,7 +76,7 @@ class Matrix:
         rows = self._flat if isinstance(self._flat, Flat) else self._flat.rows
         graph = built(rows, least=least)
         if file is not None:
-            save(graph, file, self._numbers(), key)
+            save(graph, file, self.roll.numbers(), key)
         self._flat = graph
         return graph.promise
 
@@ -90,69 +84,45 @@ class Matrix:
         """Search through the graph of a file from now on; raises DataError where it is damaged or of other rows."""
         self._compact()
         if isinstance(self._flat, Flat):
-            self._flat = load(file, self._flat, self._numbers(), key)
-
-    def _numbers(self) -> Int[np.ndarray, " n"]:
-        """Of the change that put the row at every place."""
-        return np.array([self.rows[row_id].seq for row_id in self._ids], np.int64)
+            self._flat = load(file, self._flat, self.roll.numbers(), key)
 
     @property
     def vectors(self) -> Float[np.ndarray, "n d"]:
         """What stands in memory, of removed rows nothing."""
         return self._flat.vectors
 
-    def identities(self) -> tuple[str, ...]:
-        """Every identity, in the order of its first enrolment."""
-        return tuple(self._members)
+    def row(self, row_id: str) -> Row | None:
+        """The row of that id; None: there is none."""
+        place = self.roll.place(row_id)
+        return None if place is None else self._row(place)
 
-    def known(self) -> int:
-        """How many identities there are."""
-        return len(self._members)
-
-    def of(self, identity: str) -> list[Row]:
-        """The rows of an identity, in the order they were put; none where it is not known."""
-        return [self.rows[row_id] for row_id in self._members.get(identity, ())]
+    def rows(self, places: Iterable[int] | None = None) -> list[Row]:
+        """The rows at some places, or all in the order they were put."""
+        return [self._row(place) for place in (self.roll.all() if places is None else places)]
 
     def search(self, q: Float[np.ndarray, " d"], k: int, where: str | None = None) -> Hits:
         """The `k` nearest rows, of one identity with `where`."""
         if where is not None:
-            return self.among(q, k, self._members.get(where, ()))
+            return self.among(q, k, self.roll.places(where))
         if self.distance is self._flat.distance:
             found = self._flat.search(q[None], k)
         else:
             found = second_look(q[None], self._flat, k, self.distance)
         return self._hits(found.index[0], found)
 
-    def among(self, q: Float[np.ndarray, " d"], k: int, ids: Iterable[str]) -> Hits:
-        """The `k` nearest of some rows."""
-        places = np.array([self._place[row_id] for row_id in ids], np.int64)
-        found = nearest(q[None], self._flat.vectors[places], k, self.distance)
-        return self._hits(places[found.index[0]], found)
+    def among(self, q: Float[np.ndarray, " d"], k: int, places: Sequence[int]) -> Hits:
+        """The `k` nearest of the rows at some places."""
+        some = np.array(places, np.int64)
+        found = nearest(q[None], self._flat.vectors[some], k, self.distance)
+        return self._hits(some[found.index[0]], found)
 
     def _hits(self, places: Int[np.ndarray, " k"], found: Neighbors) -> Hits:
-        return Hits(tuple(self._ids[place] for place in places.tolist()), found.distance[0])
+        ids = self.roll.columns.ids
+        return Hits(tuple(ids[place] for place in places.tolist()), found.distance[0])
 
-    def _lay(self, fresh: list[Float[np.ndarray, " d"]]) -> None:
-        if fresh:
-            self._flat.append(np.array(fresh, np.float32))
-            fresh.clear()
-
-    def _note(self, row: Row) -> None:
-        self._place[row.id] = len(self._ids)
-        self._ids.append(row.id)
-        self.rows[row.id] = row
-        self._members.setdefault(row.identity, {})[row.id] = None
-
-    def _forget(self, row_id: str) -> int:
-        """The place that a row had."""
-        before = self.rows.pop(row_id)
-        members = self._members[before.identity]
-        del members[row_id]
-        if not members:
-            del self._members[before.identity]
-        return self._place.pop(row_id)
+    def _row(self, place: int) -> Row:
+        return self.roll.columns.row(place, self._flat.vectors[place].copy())
 
     def _compact(self) -> None:
         """Close the gaps."""
-        self._ids = [self._ids[place] for place in self._flat.compact().tolist()]
-        self._place = {row_id: place for place, row_id in enumerate(self._ids)}
+        self.roll.take(self._flat.compact().tolist())

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -12,7 +12,8 @@ import numpy as np
 from gemel.distances import distance
 from gemel.errors import GalleryError
 from gemel.gallery.matrix import Matrix
-from gemel.gallery.store import CHANGED_MEANWHILE, Hits, Meta, Row, Seq, Tombstone
+from gemel.gallery.rows import Changes, Columns, Row, Seq, Tombstone
+from gemel.gallery.store import CHANGED_MEANWHILE, Hits, Meta, refuse_strange
 
 if TYPE_CHECKING:
     from jaxtyping import Float
@@ -29,27 +30,36 @@ class MemoryStore:
 
     def __init__(self, embedding_id: str, dim: int, distance_name: str) -> None:
         self._meta = Meta(embedding_id, dim, distance_name, 0)
-        self._last: dict[str, Row | Tombstone] = {}
         self._matrix = Matrix(dim, distance(distance_name))
+        self._gone: dict[str, Tombstone] = {}
         self._model: dict[str, bytes] = {}
         self._originals: dict[str, bytes] = {}
 
     def put(self, rows: Sequence[Row]) -> Seq:
         """Add or replace rows."""
+        refuse_strange(rows, self._meta.dim, "The gallery")
         self._originals |= {row.id: row.original for row in rows if row.original is not None}
-        return self._append([replace(row, seq=self._meta.seq + 1 + i, original=None) for i, row in enumerate(rows)])
+        last = sorted({row.id: i for i, row in enumerate(rows)}.values())  # of those that came twice
+        for row in rows:
+            self._gone.pop(row.id, None)
+        vectors = np.array([rows[i].vector for i in last], np.float32).reshape(len(last), self._meta.dim)
+        self._matrix.apply(Changes(Columns.of(rows, self._meta.seq).take(last), vectors))
+        return self._advanced(len(rows))
 
     def remove(self, ids: Sequence[str]) -> Seq:
         """Remove rows; unknown ids are passed over."""
-        known = [row_id for row_id in dict.fromkeys(ids) if row_id in self._matrix.rows]
+        known = [row_id for row_id in dict.fromkeys(ids) if row_id in self._matrix.roll]
+        gone = {row_id: Tombstone(row_id, self._meta.seq + 1 + i) for i, row_id in enumerate(known)}
         for row_id in known:
             self._originals.pop(row_id, None)
-        return self._append([Tombstone(row_id, self._meta.seq + 1 + i) for i, row_id in enumerate(known)])
+        self._gone |= gone
+        self._matrix.apply(self._matrix.since(self._meta.seq, list(gone.values())))
+        return self._advanced(len(gone))
 
-    def changes(self, since: Seq) -> Iterator[Row | Tombstone]:
-        """The last change of every row that changed after `since`, in order."""
-        new = itertools.takewhile(lambda change: change.seq > since, reversed(self._last.values()))
-        yield from reversed(list(new))
+    def changes(self, since: Seq) -> Changes:
+        """The last change of every row that changed after `since`."""
+        new = itertools.takewhile(lambda row: row.seq > since, reversed(self._gone.values()))
+        return self._matrix.since(since, list(new)[::-1])
 
     def meta(self) -> Meta:
         """What the store holds."""
@@ -67,10 +77,10 @@ class MemoryStore:
         """Put other embeddings in place of all, and the model that they are of."""
         if meta.seq != self._meta.seq:
             raise GalleryError(CHANGED_MEANWHILE)
-        rows = self._matrix.rows
-        self.remove([row_id for row_id in rows if row_id not in vectors])
+        self.remove([row.id for row in self._matrix.rows() if row.id not in vectors])
+        rows = self._matrix.rows()
         self._meta, self._matrix = replace(meta, seq=self._meta.seq), Matrix(meta.dim, distance(meta.distance))
-        self.put([replace(row, vector=vectors[row.id]) for row in rows.values()])
+        self.put([replace(row, vector=vectors[row.id]) for row in rows])
         self.keep_model(model)
 
     def model(self, *names: str) -> Mapping[str, bytes]:
@@ -84,10 +94,6 @@ class MemoryStore:
     def close(self) -> None:
         """Nothing to let go of."""
 
-    def _append(self, changes: Sequence[Row | Tombstone]) -> Seq:
-        for change in changes:
-            self._last.pop(change.id, None)
-            self._last[change.id] = change
-        self._meta = replace(self._meta, seq=self._meta.seq + len(changes))
-        self._matrix.apply(changes)
+    def _advanced(self, count: int) -> Seq:
+        self._meta = replace(self._meta, seq=self._meta.seq + count)
         return self._meta.seq

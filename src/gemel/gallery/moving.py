@@ -14,8 +14,9 @@ from gemel.errors import TooManyBad
 from gemel.gallery.link import Place, is_database
 from gemel.gallery.opening import graph_of, store_at
 from gemel.gallery.originals import item_of
+from gemel.gallery.rows import Row
 from gemel.gallery.sqlite import SQLiteStore
-from gemel.gallery.store import Meta, Row, Store
+from gemel.gallery.store import Meta, Store
 from gemel.items.decoded import Bad, listed
 from gemel.siamese.embedding import Progress
 from gemel.siamese.twin import Siamese
@@ -57,8 +58,8 @@ def migrate(url: str | Path, twin: Siamese, *, drop: bool = False, progress: Pro
     goal = Meta(twin.embedding_id, twin.method.dim, twin.method.distance, before.seq)
     beside = _beside(aside, goal)
     try:
-        rows = [change for change in store.changes(0) if isinstance(change, Row)]
-        done = {row.id: row.vector for row in beside.changes(0) if isinstance(row, Row)}
+        rows = list(store.changes(0).rows())
+        done = {row.id: row.vector for row in beside.changes(0).rows()}
         beside.remove(list(done.keys() - {row.id for row in rows}))
         todo, bad = [row for row in rows if row.id not in done], list[Bad]()
         for start in range(0, len(todo), AT_ONCE):

@@ -8,7 +8,6 @@ distance.
 
 from __future__ import annotations
 
-import json
 import struct
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -20,7 +19,8 @@ import numpy as np
 from gemel.distances import distance
 from gemel.errors import GalleryError
 from gemel.gallery.link import Link, Place
-from gemel.gallery.store import CHANGED_MEANWHILE, Hits, Meta, Row, Seq, Tombstone
+from gemel.gallery.rows import Changes, Columns, Row, Seq, Tombstone, written
+from gemel.gallery.store import CHANGED_MEANWHILE, Hits, Meta, refuse_strange
 from gemel.neighbors.exact import nearest
 
 if TYPE_CHECKING:
@@ -129,12 +129,7 @@ class PostgresStore:
     def put(self, rows: Sequence[Row]) -> Seq:
         """Add or replace rows."""
         with self._writing() as (db, meta):
-            strange = [row for row in rows if len(row.vector) != meta.dim]
-            if strange:
-                raise GalleryError(
-                    f"{self._link.place} holds embeddings of {meta.dim} dimensions; one of {len(strange[0].vector)} "
-                    "came. Nothing was changed."
-                )
+            refuse_strange(rows, meta.dim, self._link.place)
             new = {row.id: replace(row, seq=meta.seq + 1 + i) for i, row in enumerate(rows)}
             originals = {row.id: row.original for row in rows if row.original is not None}
             db.execute(self._sql("DELETE FROM {s}.gemel_gone WHERE id = ANY(%s)"), (list(new),))
@@ -157,13 +152,17 @@ class PostgresStore:
             gone = [row_id for row_id in dict.fromkeys(ids) if row_id in known]
             return self._advanced(db, self._bury(db, gone, meta.seq))
 
-    def changes(self, since: Seq) -> Iterator[Row | Tombstone]:
-        """The last change of every row that changed after `since`, in order."""
+    def changes(self, since: Seq) -> Changes:
+        """The last change of every row that changed after `since`."""
         query = (
             f"SELECT {COLUMNS} FROM {{s}}.gemel_rows WHERE seq > %s UNION ALL "
             "SELECT seq, id, NULL, NULL, NULL, NULL, NULL, NULL FROM {s}.gemel_gone WHERE seq > %s ORDER BY seq"
         )
-        return map(_change, self._ask(query, (since, since)))
+        found = self._ask(query, (since, since))
+        rows = [values for values in found if values[-1] is not None]
+        gone = [Tombstone(row_id, seq) for seq, row_id, *_, vector in found if vector is None]
+        *columns, vectors = zip(*rows, strict=True) if rows else ((),) * len(KINDS)
+        return Changes(Columns(*columns), _vectors(vectors), gone)
 
     def meta(self) -> Meta:
         """What the store holds."""
@@ -347,9 +346,8 @@ class PostgresStore:
         found = self._ask(query, (_text(q), *whom, fetch, *whom, fetch if meta.distance == "cosine" else 0))
         each = {seq: (row_id, vector) for seq, row_id, vector, _ in sorted(found)}
         far = np.array([far for *_, far in found], np.float64)
-        vectors = np.frombuffer(b"".join(vector[4:] for _, vector in each.values()), ">f4")
-        rows = vectors.astype(np.float32).reshape(len(each), len(q))
-        return [row_id for row_id, _ in each.values()], rows, far[~np.isnan(far)]
+        ids, vectors = [row_id for row_id, _ in each.values()], [vector for _, vector in each.values()]
+        return ids, _vectors(vectors, len(q)), far[~np.isnan(far)]
 
 
 def _known(db: Any, schema: str, table: str = "") -> bool:
@@ -380,23 +378,19 @@ def _reach(found: Float[np.ndarray, " k"], meta: Meta) -> float:
 
 
 def _values(row: Row, vector: Any) -> tuple[Any, ...]:
-    metadata = json.dumps(dict(row.metadata), ensure_ascii=False)
-    return row.seq, row.id, row.identity, row.name, row.source, row.content, metadata, vector
-
-
-def _change(values: tuple[Any, ...]) -> Row | Tombstone:
-    seq, row_id, identity, name, source, content, metadata, vector = values
-    if identity is None:
-        return Tombstone(row_id, seq)
-    held = json.loads(metadata) if metadata != "{}" else {}
-    return Row(
-        row_id, identity, np.frombuffer(vector, ">f4", offset=4).astype(np.float32), name, content, held, seq, source
-    )
+    return row.seq, row.id, row.identity, row.name, row.source, row.content, written(row.metadata), vector
 
 
 def _binary(vector: Float[np.ndarray, " d"]) -> bytes:
     """A vector as pgvector reads it: how many numbers, nothing, and the numbers, highest byte first."""
     return struct.pack(">HH", len(vector), 0) + vector.astype(">f4").tobytes()
+
+
+def _vectors(written: Sequence[bytes], dim: int = 0) -> Float[np.ndarray, "n d"]:
+    """What `_binary` wrote, side by side; of `dim` dimensions where there are none."""
+    numbers = np.frombuffer(b"".join(written), ">f4")
+    width = len(numbers) // len(written) if written else 1 + dim
+    return numbers.reshape(len(written), width)[:, 1:].astype(np.float32)
 
 
 def _text(vector: Float[np.ndarray, " d"]) -> str:

@@ -7,8 +7,8 @@ from pathlib import Path
 
 from gemel.errors import GalleryError
 from gemel.gallery.link import is_database
+from gemel.gallery.rows import Row, Seq
 from gemel.gallery.sqlite import SQLiteStore
-from gemel.gallery.store import Row, Seq
 
 AT_ONCE = 1024
 """Changes that are tried together, before they are tried one by one."""
@@ -53,7 +53,7 @@ def rescue(path: str | Path, out: str | Path) -> tuple[int, list[str]]:
 def _undamaged(store: SQLiteStore, first: Seq, last: Seq, lost: list[str]) -> list[Row]:
     """The rows of some changes; halved where they cannot be read together, until what is damaged is alone."""
     try:
-        rows = [change for change in store.changes(first - 1, last) if isinstance(change, Row)]
+        rows = list(store.changes(first - 1, last).rows())
         originals = store.originals([row.id for row in rows])
         return [replace(row, original=originals.get(row.id)) for row in rows]
     except GalleryError as error:

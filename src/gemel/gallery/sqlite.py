@@ -6,7 +6,6 @@ checksum, so that damage is found when it is read. Searching is left to the call
 
 from __future__ import annotations
 
-import json
 import sqlite3
 import threading
 import zlib
@@ -19,7 +18,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from gemel.errors import GalleryError
-from gemel.gallery.store import CHANGED_MEANWHILE, Hits, Meta, Row, Seq, Tombstone
+from gemel.gallery.rows import Changes, Columns, Row, Seq, Tombstone, written
+from gemel.gallery.store import CHANGED_MEANWHILE, Hits, Meta, refuse_strange
 
 if TYPE_CHECKING:
     from jaxtyping import Float
@@ -30,6 +30,8 @@ FORMAT = 1
 """The newest schema that this version reads, and the one that it writes."""
 PATIENCE = 30.0
 """Seconds to wait for another process that writes."""
+AT_ONCE = 1024
+"""Rows that are read and looked through together."""
 CHUNK = 1 << 26
 """Bytes of a model file that lie in one row: SQLite holds no more than a gigabyte in one."""
 
@@ -46,6 +48,7 @@ CREATE TABLE gone (seq INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE);
 CREATE TABLE model (name TEXT NOT NULL, part INTEGER NOT NULL, content BLOB NOT NULL, PRIMARY KEY (name, part));
 """
 COLUMNS = "seq, id, identity, name, source, content, metadata, vector, crc"
+WITHIN = "WHERE seq > ? AND seq <= ? ORDER BY seq"
 PUT = (
     f"INSERT INTO rows ({COLUMNS}, original) VALUES ({', '.join('?' * 10)}) ON CONFLICT (id) DO UPDATE SET "
     + ", ".join(f"{name} = excluded.{name}" for name in COLUMNS.split(", ") if name != "id")
@@ -100,6 +103,7 @@ class SQLiteStore:
     def put(self, rows: Sequence[Row]) -> Seq:
         """Add or replace rows."""
         with self._writing() as seq:
+            refuse_strange(rows, self._db.execute("SELECT dim FROM meta").fetchone()[0], self.path)
             new = [replace(row, seq=seq + 1 + i) for i, row in enumerate(rows)]
             self._db.executemany("DELETE FROM gone WHERE id = ?", [(row.id,) for row in new])
             self._db.executemany(PUT, map(_values, new))
@@ -115,20 +119,22 @@ class SQLiteStore:
         self._flushed()
         return after
 
-    def changes(self, since: Seq, until: Seq = (1 << 63) - 1) -> Iterator[Row | Tombstone]:
-        """The last change of every row that changed after `since`, and not after `until`, in order."""
+    def changes(self, since: Seq, until: Seq = (1 << 63) - 1) -> Changes:
+        """The last change of every row that changed after `since`, and not after `until`."""
+        columns, vectors, within = Columns(), bytearray(), (since, until)
         with self._spoken():
             self._db.execute("BEGIN")
-            within = "WHERE seq > ? AND seq <= ? ORDER BY seq", (since, until)
             try:
-                rows = self._db.execute(f"SELECT {COLUMNS} FROM rows {within[0]}", within[1]).fetchall()
-                gone = self._db.execute(f"SELECT seq, id FROM gone {within[0]}", within[1]).fetchall()
+                rows = self._db.execute(f"SELECT {COLUMNS} FROM rows {WITHIN}", within)
+                while some := rows.fetchmany(AT_ONCE):
+                    columns.extend(self._undamaged(some))
+                    vectors += b"".join(values[-2] for values in some)
+                gone = self._db.execute(f"SELECT id, seq FROM gone {WITHIN}", within).fetchall()
+                dim = self._db.execute("SELECT dim FROM meta").fetchone()[0]
             finally:
                 self._db.execute("COMMIT")
-        if not gone:
-            return (self._row(values) for values in rows)
-        every: list[Row | Tombstone] = [*map(self._row, rows), *(Tombstone(row_id, seq) for seq, row_id in gone)]
-        return iter(sorted(every, key=lambda change: change.seq))
+        side_by_side = np.frombuffer(vectors, np.float32).reshape(len(columns), dim)
+        return Changes(columns, side_by_side, [Tombstone(*values) for values in gone])
 
     def meta(self) -> Meta:
         """What the store holds."""
@@ -200,15 +206,18 @@ class SQLiteStore:
                 "Upgrade with: pip install -U gemel"
             )
 
-    def _row(self, values: tuple[Any, ...]) -> Row:
-        seq, row_id, identity, name, source, content, metadata, vector, crc = values
-        if _crc(identity, vector) != crc:
-            raise GalleryError(
-                f"{self.path} is damaged: the embedding of {name or row_id!r} ({identity}) is not what was written. "
-                "Restore the file from a copy, or rescue the rest with: gemel gallery rebuild"
-            )
-        held = json.loads(metadata) if metadata != "{}" else {}
-        return Row(row_id, identity, np.frombuffer(vector, np.float32), name, content, held, seq, source)
+    def _undamaged(self, rows: Sequence[tuple[Any, ...]]) -> Columns:
+        """Rows as they were read, without their embeddings. Raises GalleryError where one is not what was written."""
+        *columns, vectors, crcs = zip(*rows, strict=True)
+        found = Columns(*columns)
+        for place, crc in enumerate(map(_crc, found.identities, vectors)):
+            if crc != crcs[place]:
+                whose = f"{found.names[place] or found.ids[place]!r} ({found.identities[place]})"
+                raise GalleryError(
+                    f"{self.path} is damaged: the embedding of {whose} is not what was written. Restore the file "
+                    "from a copy, or rescue the rest with: gemel gallery rebuild"
+                )
+        return found
 
     @contextmanager
     def _writing(self) -> Iterator[Seq]:
@@ -279,8 +288,7 @@ def _keep(db: sqlite3.Connection, files: Mapping[str, bytes]) -> None:
 
 def _values(row: Row) -> tuple[Any, ...]:
     vector = np.ascontiguousarray(row.vector, np.float32).tobytes()
-    metadata = json.dumps(dict(row.metadata), ensure_ascii=False)
-    crc = _crc(row.identity, vector)
+    crc, metadata = _crc(row.identity, vector), written(row.metadata)
     return row.seq, row.id, row.identity, row.name, row.source, row.content, metadata, vector, crc, row.original
 
 

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 import numpy as np
+
+from gemel.errors import GalleryError
+from gemel.gallery.rows import Changes, Row, Seq
 
 if TYPE_CHECKING:
     from jaxtyping import Float
@@ -14,49 +17,6 @@ if TYPE_CHECKING:
 CHANGED_MEANWHILE = (
     "Somebody enrolled or forgot meanwhile. Nothing was changed; do it again, and it goes on where it was."
 )
-
-Seq = int
-"""Number of the last change: 0 in an empty store, rising by one with every row put or removed."""
-
-
-@dataclass(frozen=True, eq=False)
-class Row:
-    """One enrolled item.
-
-    Attributes:
-        id: what the row is called, unique in its store.
-        identity: whom it shows.
-        vector: its embedding, float32 [dim].
-        name: what the item was called.
-        content: number that is equal exactly where the decoded item is equal.
-        metadata: whatever the caller wants to find again; plain JSON values.
-        seq: number of the change that put it; set by the store.
-        source: where the item lay when it was enrolled, an absolute path; empty where it was no file.
-        original: the item itself, to be kept; None in rows that a store tells of, which `originals` gives it for.
-    """
-
-    id: str
-    identity: str
-    vector: Float[np.ndarray, " d"]
-    name: str = ""
-    content: int = 0
-    metadata: Mapping[str, Any] = field(default_factory=dict)
-    seq: Seq = 0
-    source: str = ""
-    original: bytes | None = None
-
-
-@dataclass(frozen=True)
-class Tombstone:
-    """A row that is gone.
-
-    Attributes:
-        id: of the row.
-        seq: number of the change that removed it.
-    """
-
-    id: str
-    seq: Seq
 
 
 @dataclass(frozen=True)
@@ -97,6 +57,9 @@ class Store(Protocol):
         """Add rows; one with a known id replaces the older one, whose original stays unless another one comes.
 
         Returns the number of the last change.
+
+        Raises:
+            GalleryError: an embedding has another number of dimensions.
         """
         ...
 
@@ -104,8 +67,8 @@ class Store(Protocol):
         """Remove rows; unknown ids are passed over. Returns the number of the last change."""
         ...
 
-    def changes(self, since: Seq) -> Iterator[Row | Tombstone]:
-        """What changed after `since`, in order; of a row that changed often, the last is enough."""
+    def changes(self, since: Seq) -> Changes:
+        """What changed after `since`, as it was at one moment."""
         ...
 
     def meta(self) -> Meta:
@@ -139,3 +102,12 @@ class Store(Protocol):
     def close(self) -> None:
         """Let go of files and connections; the store is not used again."""
         ...
+
+
+def refuse_strange(rows: Sequence[Row], dim: int, place: object) -> None:
+    """Raise GalleryError where an embedding has another number of dimensions than the store."""
+    for row in rows:
+        if len(row.vector) != dim:
+            raise GalleryError(
+                f"{place} holds embeddings of {dim} dimensions; one of {len(row.vector)} came. Nothing was changed."
+            )

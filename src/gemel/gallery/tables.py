@@ -9,7 +9,8 @@ from pathlib import Path
 import numpy as np
 
 from gemel.errors import DataError, GalleryError, require
-from gemel.gallery.store import Meta, Row, Store
+from gemel.gallery.rows import Row, written
+from gemel.gallery.store import Meta, Store
 
 EMBEDDING_ID, DISTANCE = b"gemel.embedding_id", b"gemel.distance"
 """What the file says of the model, in its own metadata."""
@@ -29,7 +30,7 @@ def write_rows(out: str | Path, rows: Sequence[Row], store: Store) -> None:
         "name": pa.array([row.name for row in rows], pa.string()),
         "source": pa.array([row.source for row in rows], pa.string()),
         "content": pa.array([row.content for row in rows], pa.int64()),
-        "metadata": pa.array([json.dumps(dict(row.metadata), ensure_ascii=False) for row in rows], pa.string()),
+        "metadata": pa.array([written(row.metadata) for row in rows], pa.string()),
         "embedding": pa.FixedSizeListArray.from_arrays(pa.array(vectors.ravel(), pa.float32()), meta.dim),
         "original": pa.array([originals.get(row.id) for row in rows], pa.binary()),
     }
@@ -51,13 +52,13 @@ def read_rows(file: str | Path, meta: Meta) -> list[Row]:
     try:
         table = parquet.read_table(str(file))
         about = table.schema.metadata or {}
-        written = about[EMBEDDING_ID].decode(), about[DISTANCE].decode()
+        said = about[EMBEDDING_ID].decode(), about[DISTANCE].decode()
         values = [table[name].to_pylist() for name in ("id", "identity", "name", "source", "content", "original")]
         metadata = [json.loads(text) for text in table["metadata"].to_pylist()]
         vectors = table["embedding"].combine_chunks().flatten().to_numpy().reshape(len(table), -1)
     except (OSError, KeyError, ValueError, pa.ArrowInvalid) as error:
         raise DataError(f"{file} is not what `gemel gallery export` wrote ({error!r}).") from None
-    if written != (meta.embedding_id, meta.distance):
+    if said != (meta.embedding_id, meta.distance):
         raise GalleryError(f"{file} holds embeddings of another model than this gallery; they cannot be compared.")
     return [
         Row(row_id, identity, vectors[i].astype(np.float32), name, content, metadata[i], 0, source, original)
