@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.cli.conftest import Shell
+from tests.gallery.server import Server, running
 
 
 @pytest.fixture
@@ -61,6 +63,31 @@ def test_a_folder_is_enrolled_and_the_gallery_looked_at(
     assert gemel("gallery", "rebuild", path, tmp_path / "three.db").out.startswith("360 items rescued, 0 known")
     moved = gemel("gallery", "migrate", path, "--model", model)
     assert "360 items embedded by the new model" in moved.out
+
+
+@pytest.fixture(scope="module")
+def postgres() -> Iterator[Server]:
+    with running() as server:
+        yield server
+
+
+@pytest.mark.parametrize(
+    ("where", "words"),
+    [("file", "ten nearest found, on 36 items not yet in it"), ("database", "on 36 items asked for among the others")],
+)
+def test_an_index_says_where_it_is_and_what_it_finds(
+    gemel: Shell, model: Path, pictures: Path, tmp_path: Path, request: pytest.FixtureRequest, where: str, words: str
+) -> None:
+    pytest.importorskip("faiss")
+    path = tmp_path / "all.db" if where == "file" else request.getfixturevalue("postgres").fresh()
+    assert gemel("enroll", path, "--from", pictures, "--model", model).code == 0
+    said = gemel("gallery", "index", path)
+    assert words in said.out
+    assert said.out.startswith("An index of pgvector, in the database.") == (where == "database")
+    assert Path(f"{path}.near").exists() == (where == "file")
+    promise = json.loads(gemel("gallery", "index", path, "--recall", 0.9, "--json").out)
+    assert promise["kept"]
+    assert promise["inside"] == (where == "database")
 
 
 def test_a_search_can_be_looked_at(gemel: Shell, people: Path, pictures: Path, tmp_path: Path) -> None:

@@ -15,10 +15,11 @@ import pytest
 
 from gemel.distances import DISTANCES, distance
 from gemel.errors import GalleryError, MissingExtra
-from gemel.gallery import Gallery, MemoryStore, Meta, PostgresStore, Row, SQLiteStore, Store, Tombstone
+from gemel.gallery import Gallery, Hits, MemoryStore, Meta, PostgresStore, Row, SQLiteStore, Store, Tombstone
 from gemel.gallery.matrix import Matrix
 from gemel.gallery.moving import migrate
 from gemel.gallery.rescue import rescue
+from gemel.neighbors.hnsw import Promise
 from gemel.siamese import Siamese
 from tests.gallery.server import Server
 
@@ -161,6 +162,37 @@ def test_an_index_finds_nearly_the_same_and_follows_to_another_model(postgres: S
             query = f"EXPLAIN SELECT id FROM {{s}}.gemel_rows WHERE {plan(now)} LIMIT 10"
             assert "gemel_rows_near" in str(store._ask(query))
         assert store.model() == {"manifest.json": b"new"}
+
+
+def test_what_an_index_overlooks_is_measured(store: PostgresStore) -> None:
+    """Beside searches that find every other row, and none."""
+    store.put(rows(300))
+    matrix = told(store, META)
+
+    def half(q: np.ndarray, k: int) -> Hits:
+        hits = matrix.search(q, 2 * k)
+        return Hits(hits.ids[::2], hits.distance[::2])
+
+    promise = matrix.promise(half, 9, least=0.9)
+    assert promise == Promise(0.9, 10, promise.recall, 30, 9, inside=True)
+    assert not promise.kept
+    assert promise.recall == pytest.approx(0.5, abs=0.01)
+    assert matrix.promise(lambda q, _: Hits((), np.empty(0, np.float32)), 9, least=0.9).recall == 0
+    assert matrix.promise(store.search, 9, least=0.9).recall == 1
+
+
+def test_the_index_of_a_gallery_in_a_database_is_the_servers(postgres: Server) -> None:
+    url, twin = postgres.fresh(), Siamese.from_vectors(DIM)
+    vectors = np.random.default_rng(8).normal(size=(400, DIM)).astype(np.float32)
+    with Gallery(url, twin) as people, Gallery(url, twin) as other:
+        people.enroll("ada", vectors)
+        promise = people.index()
+        assert (promise.inside, promise.queries, promise.kept) == (True, 40, True)
+        assert people._matrix.graph is None
+        assert people.store._ask("SELECT to_regclass('{s}.gemel_rows_near') IS NOT NULL") == [(True,)]
+        other.enroll("bob", -vectors[:1])
+        assert people.search(-vectors[0], 1)[0].identity == "bob"
+        assert promise.breadth == int(people.store._ask("SHOW hnsw.ef_search")[0][0])
 
 
 def plan(meta: Meta) -> str:

@@ -132,6 +132,15 @@ def test_changes_since_are_what_is_missing(store: Store) -> None:
     same_search(store, told(store))
 
 
+def test_what_it_indexes_it_finds_itself(store: Store) -> None:
+    store.put(rows(60))
+    matrix, breadth = told(store), store.index()
+    if breadth is not None:
+        promise = matrix.promise(store.search, breadth, least=0.99)
+        assert (promise.queries, promise.breadth, promise.inside, promise.recall) == (6, breadth, True, 1.0)
+    same_search(store, matrix)
+
+
 def test_search_is_exact_after_any_history(store: Store) -> None:
     rng = np.random.default_rng(0)
     follower = told(store)

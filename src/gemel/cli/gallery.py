@@ -73,7 +73,9 @@ def index(
     recall: Annotated[float, typer.Option(help="Share of the ten nearest that is to be found.")] = 0.99,
     as_json: AsJson = False,
 ) -> None:
-    """Build an index beside a large gallery, so that it is searched faster; takes gemel[ann].
+    """Build an index of a large gallery, so that it is searched faster, and say how much it finds.
+
+    Of a file, a graph that lies beside it; takes gemel[ann]. Of a database, an index of pgvector.
 
     gemel gallery index people.db
     """
@@ -82,9 +84,12 @@ def index(
 
     with Gallery(file) as people:
         promise = people.index(recall)
-    found = f"{promise.recall:.1%} of the ten nearest found, on {many(promise.queries, 'item')} not yet in it"
+    of = "asked for among the others" if promise.inside else "not yet in it"
+    found = f"{promise.recall:.1%} of the ten nearest found, on {many(promise.queries, 'item')} {of}"
     missed = "" if promise.kept else f"; less than the {recall:.1%} asked for"
     words = f"{found}{missed}" if promise.queries else "Built; there are too few items to measure how much it finds."
+    if promise.inside:
+        words = f"An index of pgvector, in the database. {words}"
     answer(words, asdict(promise) | {"kept": promise.kept}, as_json=as_json)
 
 

@@ -352,17 +352,24 @@ class Gallery:
         deleted at any time. Claims and searches with a filter look at every item that they are about. Where embeddings
         have no structure, a graph that finds enough can be slower than looking at all: measure it on yours.
 
+        In PostgreSQL it is pgvector's, which lies in the database, follows every change, and is used by all who search.
+
         Args:
             recall: share of the ten nearest that is to be found, above 0 and at most 1. Measured on items that were not
-                yet in the index; where it is missed, the value that is returned says so (`kept`).
+                yet in the index, or, in PostgreSQL, on items among the others (`inside`); where it is missed, the value
+                that is returned says so (`kept`).
 
         Raises:
             MissingExtra: FAISS is not installed.
+            GalleryError: PostgreSQL cannot index so many dimensions, or may not.
         """
         if not 0 < recall <= 1:
             raise DataError(f"A recall lies above 0 and at most at 1, and came as {recall}.")
         with self._lock:
-            return self._rows().build(self._embedding_id, self._graph, least=recall)
+            rows, breadth = self._rows(), self.store.index()
+            if breadth is not None:
+                return rows.promise(self.store.search, breadth, least=recall)
+            return rows.build(self._embedding_id, self._graph, least=recall)
 
     def export(self, file: str | Path) -> int:
         """Write everything that is enrolled to one Parquet file, a row an item; returns how many.

@@ -19,6 +19,8 @@ PATIENCE = 30.0
 """Seconds to wait for another process that writes."""
 REACH = 10
 """Seconds to wait for a server that does not answer, where the URL does not say connect_timeout."""
+BREADTH = 200
+"""Candidates that a search through an index holds at first."""
 LONGEST = 63
 """Bytes of the longest name of a schema; PostgreSQL would cut a longer one without a word."""
 
@@ -27,7 +29,7 @@ SETTINGS = """
 SELECT quote_ident(current_schema()),
     set_config('lock_timeout', %s, false),
     set_config('hnsw.iterative_scan', 'relaxed_order', false),
-    set_config('hnsw.ef_search', '200', false),
+    set_config('hnsw.ef_search', %s, false),
     set_config('search_path', concat_ws(', ', nullif(current_setting('search_path'), ''), (
         SELECT quote_ident(nspname) FROM pg_extension JOIN pg_namespace AS n ON n.oid = extnamespace
         WHERE extname = 'vector')), false)
@@ -172,7 +174,7 @@ class Link:
             **self.place.parameters, autocommit=True, prepare_threshold=None, fallback_application_name="gemel"
         )
         try:
-            first = db.execute(SETTINGS, (str(int(PATIENCE * 1000)),)).fetchone()[0]
+            first = db.execute(SETTINGS, (str(int(PATIENCE * 1000)), str(BREADTH))).fetchone()[0]
             name = self.place.gallery.replace('"', '""')
             self.schema = f'"{name}"' if name else first or "public"
         except BaseException:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,13 +14,16 @@ from gemel.gallery.rows import Changes, Row, Seq, Tombstone
 from gemel.gallery.store import Hits
 from gemel.neighbors.exact import Neighbors, nearest
 from gemel.neighbors.flat import Flat
-from gemel.neighbors.hnsw import Hnsw, Promise, built
+from gemel.neighbors.hnsw import SAMPLE, Hnsw, Promise, built
+from gemel.neighbors.recall import recall
 from gemel.neighbors.staged import second_look
 from gemel.neighbors.stored import load, save
 from gemel.siamese.pairhead import proposing
 
 if TYPE_CHECKING:
     from jaxtyping import Float, Int
+
+    Search = Callable[[Float[np.ndarray, " d"], int], Hits | None]
 
 
 class Matrix:
@@ -79,6 +82,26 @@ class Matrix:
             save(graph, file, self.roll.numbers(), key)
         self._flat = graph
         return graph.promise
+
+    def promise(self, search: Search, breadth: int, *, least: float, k: int = 10) -> Promise:
+        """What somebody else's search of these rows finds, measured on a sample of them, each without itself.
+
+        Args:
+            search: as `Store.search`.
+            breadth: candidates that it holds.
+            least: share of the `k` nearest that is to be found.
+            k: how many nearest are counted.
+        """
+        places = np.array(self.roll.all(), np.int64)
+        sample = np.random.default_rng(0).choice(places, min(SAMPLE, len(places) // 10), replace=False)
+        far = np.full((2, len(sample), k), np.inf)  # what is found, and what there is
+        for i, place in enumerate(sample.tolist()):
+            exact = self.search(self.vectors[place], k + 1)
+            for side, hits in zip(far, (search(self.vectors[place], k + 1) or exact, exact), strict=True):
+                others = np.array([row_id != self.roll.columns.ids[place] for row_id in hits.ids], bool)
+                side[i, : others.sum()] = hits.distance[others][:k]
+        found, there = (Neighbors(np.zeros(side.shape, np.int64), side) for side in far)
+        return Promise(least, k, recall(found, there), len(sample), breadth, inside=True)
 
     def open_graph(self, key: str, file: Path) -> None:
         """Search through the graph of a file from now on; raises DataError where it is damaged or of other rows."""

@@ -69,6 +69,10 @@ class MemoryStore:
         """The `k` nearest rows, exactly."""
         return self._matrix.search(q, k, where)
 
+    def index(self) -> int | None:
+        """None: every row is looked at."""
+        return None
+
     def originals(self, ids: Sequence[str]) -> Mapping[str, bytes]:
         """The originals of rows, as far as they are kept."""
         return {row_id: self._originals[row_id] for row_id in ids if row_id in self._originals}

@@ -18,7 +18,7 @@ import numpy as np
 
 from gemel.distances import distance
 from gemel.errors import GalleryError
-from gemel.gallery.link import Link, Place
+from gemel.gallery.link import BREADTH, Link, Place
 from gemel.gallery.rows import Changes, Columns, Row, Seq, Tombstone, written
 from gemel.gallery.store import CHANGED_MEANWHILE, Hits, Meta, refuse_strange
 from gemel.neighbors.exact import nearest
@@ -211,8 +211,10 @@ class PostgresStore:
                 self._index(db, meta)
             self._advanced(db, seq + len(kept))
 
-    def index(self) -> None:
+    def index(self) -> int | None:
         """Let the server search fast among many rows, and nearly exactly; whoever writes waits until it is made.
+
+        Returns how many candidates a search of it holds; None: pgvector does not know the distance.
 
         It is made several times as fast where the server's `maintenance_work_mem` has room for all embeddings. A
         search among the rows of one identity stays exact.
@@ -221,6 +223,8 @@ class PostgresStore:
             GalleryError: the embeddings have too many dimensions.
         """
         with self._writing() as (db, meta):
+            if meta.distance not in OPERATORS:
+                return None
             if meta.dim > INDEXABLE:
                 raise GalleryError(
                     f"An index of pgvector takes up to {INDEXABLE:,} dimensions; these embeddings have {meta.dim:,}. "
@@ -228,6 +232,7 @@ class PostgresStore:
                 )
             db.execute(self._sql("DROP INDEX IF EXISTS {s}.gemel_rows_near"))
             self._index(db, meta)
+        return BREADTH
 
     def model(self, *names: str) -> Mapping[str, bytes]:
         """The files of the model that is kept here."""

@@ -145,6 +145,10 @@ class SQLiteStore:
         """None: SQLite knows no distances."""
         return None
 
+    def index(self) -> int | None:
+        """None: as it searches nothing."""
+        return None
+
     def originals(self, ids: Sequence[str]) -> Mapping[str, bytes]:
         """The originals of rows, as far as they are kept."""
         found = {}

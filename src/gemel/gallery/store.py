@@ -79,6 +79,13 @@ class Store(Protocol):
         """The `k` nearest rows, of one identity with `where`; None: the caller searches what `changes` told."""
         ...
 
+    def index(self) -> int | None:
+        """Let `search` go through an index from now on; returns how many candidates it holds.
+
+        None: it has none of its own, and the caller indexes what `changes` told.
+        """
+        ...
+
     def originals(self, ids: Sequence[str]) -> Mapping[str, bytes]:
         """The originals of rows, by id, as far as they are kept."""
         ...

@@ -39,6 +39,7 @@ class Promise:
         recall: what was measured; see `recall.recall`.
         queries: on so many rows that were not yet in it.
         breadth: candidates that a search holds (efSearch); the more, the slower and the surer.
+        inside: whether they were in it already, and itself not counted for any; of others it may find less.
     """
 
     least: float
@@ -46,6 +47,7 @@ class Promise:
     recall: float
     queries: int
     breadth: int
+    inside: bool = False
 
     @property
     def kept(self) -> bool:
