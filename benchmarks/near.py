@@ -3,16 +3,15 @@
     python benchmarks/near.py                  100,000 rows of 128 numbers
     python benchmarks/near.py n=1000000
     python benchmarks/near.py data=hard graph=no
+    GEMEL_DATA=… python benchmarks/near.py data=texts
     python benchmarks/near.py exact=no distance=cosine,manhattan   graphs only
 
-Clustered: around n / 50 centres, spread 0.3; hard: isotropic, where no index can tell near from far. Every time is the
-median of interleaved rounds; the bare product is Q @ X.T, of one query X @ q.
-FAISS and scikit-learn are called as their manuals say.
+The rows are those of drawn.py. Every time is the median of interleaved rounds; the bare product is Q @ X.T, of one
+query X @ q. FAISS and scikit-learn are called as their manuals say. What a gallery costs around this: gallery.py.
 """
 
 from __future__ import annotations
 
-import statistics
 import sys
 import time
 from collections.abc import Callable
@@ -22,24 +21,15 @@ import numpy as np
 import pandas as pd
 from sklearn.neighbors import NearestNeighbors
 
+from drawn import DIM, drawn
 from gemel.distances import DISTANCES, distance
 from gemel.neighbors.exact import Neighbors
 from gemel.neighbors.flat import Flat
 from gemel.neighbors.hnsw import EFFORT, LINKS, built, embedded
 from gemel.neighbors.recall import recall
 
-K, DIM, SCANNED = 10, 128, 10_000
-KINDS = ("clustered", "hard")
-
-
-def drawn(kind: str, n: int, queries: int) -> tuple[np.ndarray, np.ndarray]:
-    """Rows and queries of one distribution."""
-    rng = np.random.default_rng(0)
-    out = rng.normal(size=(n + queries, DIM)).astype(np.float32)
-    if kind == "clustered":
-        centers = rng.normal(size=(n // 50, DIM)).astype(np.float32)
-        out = centers[rng.integers(len(centers), size=len(out))] + np.float32(0.3) * out
-    return out[:n], out[n:]
+K, SCANNED = 10, 10_000
+KINDS = ("clustered", "hard", "texts")
 
 
 def seconds(call: Callable[[], object]) -> float:
@@ -48,7 +38,7 @@ def seconds(call: Callable[[], object]) -> float:
     return time.perf_counter() - begin
 
 
-def medians(calls: dict[str, Callable[[], object]], rounds: int) -> dict[str, float]:
+def timed(calls: dict[str, Callable[[], object]], rounds: int) -> dict[str, np.ndarray]:
     """Seconds of each call, in rounds, so that whatever else the machine does falls on all."""
     for call in calls.values():
         call()
@@ -56,7 +46,13 @@ def medians(calls: dict[str, Callable[[], object]], rounds: int) -> dict[str, fl
     for _ in range(rounds):
         for name, call in calls.items():
             took[name].append(seconds(call))
-    return {name: float(np.median(times)) for name, times in took.items()}
+    return {name: np.array(times) for name, times in took.items()}
+
+
+def spread(times: np.ndarray) -> str:
+    """Milliseconds: the median, and the middle half."""
+    low, middle, high = 1e3 * np.quantile(times, [0.25, 0.5, 0.75])
+    return f"{middle:,.3g} ({low:,.3g} to {high:,.3g})"
 
 
 def product(query: np.ndarray, base: np.ndarray) -> None:
@@ -99,23 +95,24 @@ def exact(base: np.ndarray, query: np.ndarray) -> None:
     brute = NearestNeighbors(n_neighbors=K, algorithm="brute").fit(base)
     searches["scikit-learn, brute, euclidean"] = brute.kneighbors
     slow = [name for name in searches if "manhattan" in name]
-    many = medians({name: lambda s=s: s(query) for name, s in searches.items() if name not in slow}, rounds)
-    many |= medians({name: lambda name=name: searches[name](query[:64]) for name in slow}, 3)
+    many = timed({name: lambda s=s: s(query) for name, s in searches.items() if name not in slow}, rounds)
+    many |= timed({name: lambda name=name: searches[name](query[:64]) for name in slow}, 3)
     one = {
-        name: medians({"bare": lambda: base @ query[0], name: lambda s=s: s(query[:1])}, 30)
+        name: timed({"bare": lambda: base @ query[0], name: lambda s=s: s(query[:1])}, 30)
         for name, s in searches.items()
     }
     table = pd.DataFrame({"embedding": list(base[:SCANNED])})
-    scanned = medians({"": lambda: scan(table, query[0])}, 3)[""] * len(base) / SCANNED
-    each_second = {name: (64 if name in slow else len(query)) / took for name, took in many.items()}
+    scanned = np.median(timed({"": lambda: scan(table, query[0])}, 3)[""]) * len(base) / SCANNED
+    each_second = {name: (64 if name in slow else len(query)) / np.median(took) for name, took in many.items()}
     print(f"| exact | queries a second, {len(query)} at once | of the bare product | one query, ms | of X @ q |")
     print("|---|---|---|---|---|")
     for name, took in one.items():
         rate, share = each_second[name], each_second[name] / each_second["bare product, in the cache"]
-        print(f"| {name} | {rate:,.0f} | {share:.2f} | {took[name] * 1e3:,.2f} | {took[name] / took['bare']:.2f} |")
+        times = np.median(took[name] / took["bare"])
+        print(f"| {name} | {rate:,.0f} | {share:.2f} | {spread(took[name])} | {times:.2f} |")
     print(
         f"| pandas, DeepFace's way, cosine ({SCANNED:,} rows, times {len(base) / SCANNED:g}) | | | "
-        f"{scanned * 1e3:,.0f} | {scanned / one['bare product']['bare']:,.0f} |",
+        f"{scanned * 1e3:,.0f} | {scanned / np.median(one['bare product']['bare']):,.0f} |",
         flush=True,
     )
 
@@ -126,14 +123,14 @@ def approximate(base: np.ndarray, query: np.ndarray, name: str) -> None:
     truth = rows.search(query, K)
     begin = time.perf_counter()
     index = built(rows, k=K)
-    took = time.perf_counter() - begin
+    took, room = time.perf_counter() - begin, faiss.serialize_index(index.graph).nbytes / 2**20
     index.graph.hnsw.efSearch = index.promise.breadth
 
     def direct(q: np.ndarray) -> Neighbors:
         far, node = index.graph.search(embedded(q, rows.distance), K)
         return Neighbors(index.place[node], far)
 
-    print(f"\n{name}: built in {took:.0f} s ({LINKS} links, effort {EFFORT}), {index.promise}")
+    print(f"\n{name}: built in {took:.0f} s, {room:,.0f} MiB ({LINKS} links, effort {EFFORT}), {index.promise}")
     print("| approximate | recall@10 | one query, ms | queries a second, all at once | exact, ms |")
     print("|---|---|---|---|---|")
     one = {"gemel": [], "FAISS itself": [], "exact": []}
@@ -145,9 +142,9 @@ def approximate(base: np.ndarray, query: np.ndarray, name: str) -> None:
         row, col = np.repeat(np.arange(len(query)), K), found.index.ravel()
         far = np.sort(rows.distance.paired(query[row], base[col]).reshape(-1, K), axis=1)
         share = recall(Neighbors(found.index, far), truth)
-        rate = len(query) / medians({"": lambda key=key: calls[key](query)}, 3)[""]
-        ms = [statistics.median(one[x]) * 1e3 for x in (key, "exact")]
-        print(f"| {key} | {share:.4f} | {ms[0]:.3f} | {rate:,.0f} | {ms[1]:.2f} |", flush=True)
+        rate = len(query) / np.median(timed({"": lambda key=key: calls[key](query)}, 3)[""])
+        ms = [spread(np.array(one[x])) for x in (key, "exact")]
+        print(f"| {key} | {share:.4f} | {ms[0]} | {rate:,.0f} | {ms[1]} |", flush=True)
 
 
 def main() -> None:
@@ -156,7 +153,7 @@ def main() -> None:
     print(f"{n:,} x {DIM}, {faiss.omp_get_max_threads()} threads, FAISS {faiss.__version__}, NumPy {np.__version__}")
     for kind in said.get("data", ",".join(KINDS)).split(","):
         base, query = drawn(kind, n, 1024 if n <= 200_000 else 256)
-        print(f"\n### {kind}\n", flush=True)
+        print(f"\n### {kind}: {len(base):,} rows\n", flush=True)
         if said.get("exact") != "no":
             exact(base, query)
         for name in [] if said.get("graph") == "no" else said.get("distance", "euclidean").split(","):
