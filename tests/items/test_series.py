@@ -29,6 +29,11 @@ def written(folder: Path, name: str, text: str) -> Path:
     return file
 
 
+def npy(head: str) -> bytes:
+    """A NumPy file with any header."""
+    return b"\x93NUMPY\x01\x00" + len(head).to_bytes(2, "little") + head.encode() + bytes(64)
+
+
 @pytest.mark.parametrize(
     ("text", "names", "values"),
     [
@@ -59,6 +64,7 @@ def test_tables_of_numbers_in_text(text: str, names: tuple[str, ...], values: li
         (b"1,2\n3,4\n5,six\n", "'six' in row 3 where numbers are expected"),
         (b"\x00\x01\x02", "no text and no NumPy array"),
         (b"\x93NUMPY\x01", "damaged NumPy file"),
+        *((npy(head), "damaged NumPy file") for head in ("{", "'" * 3, "{[]: 1}", "-" * 5000 + "1", "\n  x\n y")),
     ],
 )
 def test_what_is_no_series_is_named(content: bytes, reason: str) -> None:

@@ -61,7 +61,9 @@ def sheet(source: str | Path | bytes, called: str) -> Sheet:
         try:
             _refuse_more_than_there_is(source)
             return of_array(np.load(io.BytesIO(source), allow_pickle=False), called)
-        except (ValueError, EOFError, MemoryError):
+        except UnreadableItem:
+            raise
+        except Exception:  # NumPy reads the header as Python, of which anything may come
             raise UnreadableItem(called, "is a damaged NumPy file") from None
     if b"\0" in source[:1024]:
         raise UnreadableItem(called, "holds no text and no NumPy array; expected a table of numbers")
