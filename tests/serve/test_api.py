@@ -6,6 +6,7 @@ import json
 import math
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -257,3 +258,42 @@ def test_it_counts_and_is_well(serving: Serving, crowd: Crowd) -> None:
     assert "gemel_enrolled_identities 1.0" in text
     assert "gemel_batch_items_count 1.0" in text
     assert "p0" not in text
+
+
+def test_metadata_are_light_for_every_hit_brings_them_along(serving: Serving, crowd: Crowd) -> None:
+    client = serving()
+    deep: dict[str, Any] = {}
+    for _ in range(300):
+        deep = {"a": deep}
+    for metadata, reason in (
+        ({"note": "x" * 20_000}, "bytes"),
+        ({"note": ["x" * 9_000, "x" * 9_000]}, "bytes"),
+        (deep, "levels"),
+        ({"note": json.loads("[" * 900 + "]" * 900)}, "levels"),
+    ):
+        answer = client.post("/v1/identities", json={"identity": "ada", "items": [crowd.item(0)], "metadata": metadata})
+        assert (answer.status_code, reason in answer.json()["detail"]) == (422, True)
+        where = {"item": crowd.item(0), "where": metadata}
+        assert client.post("/v1/search", json=where).status_code == 422
+    table = "\n".join(map(str, crowd.item(0))).encode()
+    form: Any = {
+        "files": {"items": ("a.csv", table)},
+        "data": {"identity": "ada", "metadata": '{"a": "' + "x" * 20_000},
+    }
+    answer = client.post("/v1/identities", **form)
+    assert (answer.status_code, "bytes" in answer.json()["detail"]) == (422, True)
+    many = client.post("/v1/search", json={"item": crowd.item(0), "where": {"site": [0] * 101}})
+    assert (many.status_code, "chosen from" in many.json()["detail"]) == (422, True)
+
+
+def test_metadata_of_a_gallery_made_elsewhere_may_be_any_json(
+    serving: Serving, crowd: Crowd, twin: Siamese, tmp_path: Path
+) -> None:
+    deep: dict[str, Any] = {}
+    for _ in range(300):
+        deep = {"a": deep}
+    with Gallery(tmp_path / "people.db", twin) as gallery:
+        gallery.enroll("ada", crowd.item(0), {"number": 1 << 70, "deep": deep})
+    client = serving()
+    assert client.post("/v1/search", json={"item": crowd.item(0)}).json()["hits"][0]["metadata"]["number"] == 1 << 70
+    assert client.get("/v1/identities/ada").json()["items"][0]["metadata"]["deep"] == deep

@@ -520,6 +520,8 @@ def _refuse_metadata(metadata: Mapping[str, Any] | None) -> None:
             json.dumps(dict(metadata or {}), allow_nan=False, ensure_ascii=False).replace(r"\u0000", "\0")
         ):
             raise ValueError("a text that UTF-8 does not have, or NUL")
+    except RecursionError:
+        raise DataError("Metadata are plain JSON values; these lie too deep in one another.") from None
     except (TypeError, ValueError) as error:
         raise DataError(f"Metadata are plain JSON values, and {metadata!r} came ({error}).") from None
 

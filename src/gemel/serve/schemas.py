@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated, Any, Self
 
 import orjson
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 from pydantic_core import PydanticCustomError
 
 from gemel.items import RecordModality
@@ -17,7 +17,32 @@ ONE, SEVERAL = ("a", "b", "item"), "items"
 """Names of fields that are items: one, or a list of them."""
 Share = Annotated[float, Field(gt=0, lt=1)]
 Name = Annotated[str, Field(min_length=1, max_length=500, pattern=r"\S")]
-Values = Annotated[dict[str, Any], Field(max_length=50)]
+HEAVY, DEEP, CHOICE = 1 << 14, 8, 100
+"""Bytes and levels of metadata in JSON, at most: every item keeps them, and every hit brings them along. Values that a
+filter may choose from: it looks at every item."""
+
+
+def _light(values: dict[str, Any]) -> dict[str, Any]:
+    if not _is_flat(values, DEEP):
+        raise PydanticCustomError("deep", "at most {most} levels are taken", {"most": DEEP})
+    if (size := len(orjson.dumps(values))) > HEAVY:
+        raise PydanticCustomError("heavy", "at most {most} bytes are taken, {size} came", {"most": HEAVY, "size": size})
+    return values
+
+
+def _is_flat(value: Any, levels: int) -> bool:
+    inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else None
+    return inner is None or (levels > 0 and all(_is_flat(one, levels - 1) for one in inner))
+
+
+def _few(values: dict[str, Any]) -> dict[str, Any]:
+    if any(isinstance(one, list) and len(one) > CHOICE for one in values.values()):
+        raise PydanticCustomError("choice", "at most {most} values may be chosen from", {"most": CHOICE})
+    return values
+
+
+Values = Annotated[dict[str, Any], Field(max_length=50), AfterValidator(_light)]
+Filter = Annotated[Values, AfterValidator(_few)]
 
 
 class Asked(BaseModel):
@@ -40,6 +65,8 @@ def _written(name: str, value: Any) -> Any:
     """The value of a form's field: objects are written as JSON there."""
     if name not in ("metadata", "where") or not isinstance(value, str):
         return value
+    if len(value) > HEAVY:
+        raise Problem("invalid", f"{name}: at most {HEAVY:,} bytes are taken.")
     try:
         return orjson.loads(value)
     except ValueError as error:
@@ -93,7 +120,7 @@ class Search(Asked):
 
     item: Any = Field(description="The item.")
     k: Annotated[int, Field(ge=1, le=10_000)] = Field(10, description="At most so many neighbours.")
-    where: Values | None = Field(None, description="Only items whose metadata has these values; a list allows any.")
+    where: Filter | None = Field(None, description="Only items whose metadata has these values; a list allows any.")
 
 
 class Enroll(Asked):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Mapping
 from dataclasses import asdict
@@ -19,7 +20,11 @@ from gemel.siamese.verdict import alike
 
 def answer(values: Mapping[str, Any], status: int = 200) -> Response:
     """An answer in JSON."""
-    return Response(orjson.dumps(values, option=orjson.OPT_SERIALIZE_NUMPY), status, media_type="application/json")
+    try:
+        content = orjson.dumps(values, option=orjson.OPT_SERIALIZE_NUMPY)
+    except TypeError:  # metadata of a gallery made elsewhere: whole numbers beyond 64 bits, or many levels
+        content = json.dumps(values, ensure_ascii=False, allow_nan=False).encode()
+    return Response(content, status, media_type="application/json")
 
 
 def verdict(found: Verdict, twin: Siamese) -> dict[str, Any]:
