@@ -199,7 +199,7 @@ def test_enrolling_reports_bad_items_and_knows_what_it_has(twin: Siamese, center
         gallery.enroll("eve", [[1.0], [2.0, 3.0]])
     with pytest.raises(DataError, match="at least one item"):
         gallery.enroll("eve", [])
-    deep: Any = []
+    deep: object = []
     for _ in range(100_000):
         deep = [deep]
     for wrong in ({"when": object()}, {"share": float("nan")}, {"deep": deep}):

@@ -166,6 +166,27 @@ def test_bodies_that_are_made_to_hurt(name: str, client: TestClient) -> None:
     assert len(answer.text) < 5000
 
 
+def form(value: bytes, charset: str = "utf-8") -> dict[str, Any]:
+    part = b'--XX\r\nContent-Disposition: form-data; name="items"\r\n\r\n' + value + b"\r\n--XX--\r\n"
+    return {"content": part, "headers": {"content-type": f"multipart/form-data; boundary=XX; charset={charset}"}}
+
+
+@pytest.mark.parametrize("charset", ["punycode", "idna", "utf-7", "unicode_escape", "UTF-16", "hex", "nothing"])
+def test_a_form_is_in_utf_8(charset: str, client: TestClient) -> None:
+    answer = client.post("/v1/embed", **form(b"fox +2AA- \\ud800", charset))
+    assert (answer.status_code, answer.json()["type"]) == (415, "urn:gemel:wrong-media-type")
+    assert client.post("/v1/embed", **form(b"the fox", "UTF-8")).status_code in (200, 422)
+
+
+def test_json_in_a_form_holds_no_more_than_json_alone(client: TestClient) -> None:
+    content = b"[" + b"[]," * 100_000 + b"[]]"
+    answers = [client.post("/v1/embed", **form(content))]
+    if asked_of(client) == "record":
+        answers.append(client.post("/v1/embed", files={"items": ("a.json", content)}))
+    for answer in answers:
+        assert (answer.status_code == 413) or "values" in answer.json()["bad"][0]["reason"]
+
+
 def test_memory_is_back_where_it_was(client: TestClient) -> None:
     status = Path("/proc/self/statm")
     if not status.exists():

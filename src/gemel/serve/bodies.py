@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import orjson
+from python_multipart.multipart import parse_options_header
 from starlette.datastructures import FormData, UploadFile
 from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.requests import ClientDisconnect, Request
@@ -19,6 +20,8 @@ from gemel.serve.settings import Limits
 
 LONG = 1 << 18
 """Bytes from which on a body is read beside the loop that serves the others."""
+CHARSETS = (b"utf-8", b"utf8", b"us-ascii")
+"""What a form may say that it is written in."""
 FIELDS = 32
 """Fields of a form that are not items."""
 
@@ -79,13 +82,23 @@ def printable(name: str) -> str:
 
 async def _json(request: Request, limits: Limits) -> Body:
     body = await request.body()
-    held = sum(map(body.count, (b"[", b"{", b",")))
-    if held > 2 * limits.points + FIELDS:
-        raise Problem("too-large", f"At most {2 * limits.points:,} values fit into a request; about {held:,} came.")
+    _refuse_many(len_in_json(body), limits)
     found = await asyncio.to_thread(_parsed, body) if len(body) > LONG else _parsed(body)
     if not isinstance(found, dict):
         raise Problem("malformed", f"The body must be a JSON object; a {type(found).__name__} came.")
     return Body(found, False, len(body) > LONG)
+
+
+def len_in_json(text: str | bytes) -> int:
+    """How many values a text holds, about, if it is JSON. Reading it takes the time and the room of so many, and while
+    it is read nobody else is served."""
+    marks: Any = "[{," if isinstance(text, str) else (b"[", b"{", b",")
+    return sum(map(text.count, marks))
+
+
+def _refuse_many(values: int, limits: Limits) -> None:
+    if values > 2 * limits.points + FIELDS:
+        raise Problem("too-large", f"At most {2 * limits.points:,} values fit into a request; about {values:,} came.")
 
 
 def _parsed(body: bytes) -> Any:
@@ -96,6 +109,9 @@ def _parsed(body: bytes) -> Any:
 
 
 async def _form(request: Request, limits: Limits) -> dict[str, Any]:
+    charset = parse_options_header(request.headers["content-type"])[1].get(b"charset", b"utf-8").lower()
+    if charset not in CHARSETS:  # some that Python knows take the square of the time, or give what no text is
+        raise Problem("wrong-media-type", f"A form is in UTF-8; {printable(charset.decode('latin-1'))!r} came.")
     parser = MultiPartParser(
         request.headers,
         request.stream(),
@@ -108,6 +124,7 @@ async def _form(request: Request, limits: Limits) -> dict[str, Any]:
     try:
         form = await parser.parse()
         found: dict[str, Any] = {}
+        _refuse_many(sum(len_in_json(value) for _, value in form.multi_items() if isinstance(value, str)), limits)
         for name, value in form.multi_items():
             whole = await _upload(value) if isinstance(value, UploadFile) else value
             _put(found, name, whole)

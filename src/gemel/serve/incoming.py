@@ -21,7 +21,7 @@ from gemel.items.decoded import Bad
 from gemel.items.modality import Modality
 from gemel.items.series_files import sheet
 from gemel.serve.batching import Item
-from gemel.serve.bodies import Upload, printable
+from gemel.serve.bodies import Upload, len_in_json, printable
 from gemel.serve.problems import Problem
 from gemel.serve.settings import Limits
 
@@ -83,7 +83,7 @@ class Reader:
         if isinstance(modality, TextModality):
             return self._text(value, field)
         if isinstance(value, str):
-            value = _json(value, field)
+            value = self._json(value, field)
         content, name = _bytes(value, field)
         if content is not None:
             self._look(content, modality, field)
@@ -94,7 +94,7 @@ class Reader:
 
     def _record(self, value: Any, modality: RecordModality, field: str) -> dict[str, Any]:
         if isinstance(value, str | Upload):
-            value = _json(value if isinstance(value, str) else value.content, field)
+            value = self._json(value if isinstance(value, str) else value.content, field)
         if not isinstance(value, Mapping):
             raise _refused(value, modality, field)
         if strange := [name for name in value if name not in modality.fields]:
@@ -122,6 +122,14 @@ class Reader:
         if array.size > self.limits.points:
             _beyond(field, f"{array.size:,} numbers", self.limits.points)
         return array
+
+    def _json(self, text: str | bytes, field: str) -> Any:
+        if (values := len_in_json(text)) > 2 * self.limits.points:
+            _beyond(field, f"about {values:,} values", 2 * self.limits.points)
+        try:
+            return orjson.loads(text)
+        except ValueError:
+            raise Problem("invalid", f"{field}: a text came, where a file or JSON is expected.") from None
 
     def _look(self, content: bytes, modality: Modality, field: str) -> None:
         """Refuse what would take too long or too much room to decode."""
@@ -187,13 +195,6 @@ def _array(content: bytes, field: str) -> Any:
         return sheet(content, "vector").values.reshape(-1)
     except UnreadableItem as error:
         raise _unreadable(field, error.reason) from None
-
-
-def _json(text: str | bytes, field: str) -> Any:
-    try:
-        return orjson.loads(text)
-    except ValueError:
-        raise Problem("invalid", f"{field}: a text came, where a file or JSON is expected.") from None
 
 
 def _kind(value: Any) -> str:
