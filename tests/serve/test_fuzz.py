@@ -128,6 +128,63 @@ def asked_of(client: TestClient) -> str:
     return str(client.get("/v1/model").json()["modality"])
 
 
+def tiled(side: int) -> bytes:
+    """A TIFF of one pixel, in a tile of that side."""
+    tags = [(256, 1), (257, 1), (258, 8), (259, 8), (262, 1), (277, 1), (322, side), (323, side), (324, 200), (325, 8)]
+    entries = b"".join(struct.pack("<HHII", tag, 4, 1, value) for tag, value in tags)
+    head = b"II*\0" + struct.pack("<IH", 8, len(tags)) + entries + bytes(4)
+    return head.ljust(200, b"\0") + zlib.compress(bytes(side * side))
+
+
+def layered(more: int) -> bytes:
+    """A progressive JPEG of a thousand by a thousand pixels whose last layer comes again and again."""
+    file = io.BytesIO()
+    Image.new("L", (1000, 1000), 128).save(file, "JPEG", progressive=True)
+    whole = file.getvalue()
+    last, end = whole.rfind(b"\xff\xda"), whole.rfind(b"\xff\xd9")
+    return whole[:end] + whole[last:end] * more + whole[end:]
+
+
+def two_faced() -> bytes:
+    """A TIFF of one pixel to whoever looks for the usual formats, an IM of 81 million to whoever takes the first."""
+    lines = b": x\nImage type: Greyscale image\nImage size (x*y): 9000*9000\n\x1a"
+    tags = [(256, 1), (257, 1), (258, 8), (259, 1), (262, 1), (273, 8), (277, 1), (278, 1), (279, 1)]
+    entries = b"".join(struct.pack("<HHII", tag, 4, 1, value) for tag, value in tags)
+    return (b"II*\0" + struct.pack("<I", 400) + lines).ljust(400, b"\0") + struct.pack("<H", 9) + entries + bytes(4)
+
+
+def sound(frames: int, rate: int, channels: int, kind: str) -> bytes:
+    writer = pytest.importorskip("soundfile")
+    file = io.BytesIO()
+    writer.write(file, np.zeros((frames, channels), np.int16), rate, format=kind, subtype="PCM_16")
+    return file.getvalue()
+
+
+LARGE: dict[str, tuple[str, Callable[[], bytes], str]] = {
+    "a tile of which a pixel is seen": ("image", lambda: tiled(2000), "2,000 × 2,000 pixels"),
+    "a JPEG of a hundred layers": ("image", lambda: layered(100), "layers"),
+    "fast silence of many channels": ("audio", lambda: sound(655_350, 655_350, 8, "FLAC"), "5,242,800 samples"),
+    "a slow sound that becomes a fast one": ("audio", lambda: sound(9, 1, 64, "WAV"), "4,608,000 samples"),
+}
+
+
+@pytest.mark.parametrize("name", LARGE)
+def test_files_that_become_large(name: str, client: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("gemel.serve.incoming.SAMPLES", 4_000_000)
+    kind, make, reason = LARGE[name]
+    if asked_of(client) != kind:
+        pytest.skip(f"is about a server of {kind}")
+    (bad,) = client.post("/v1/embed", files={"items": ("a", make())}).json()["bad"]
+    assert reason in bad["reason"]
+
+
+def test_a_file_is_decoded_as_what_it_was_looked_at(client: TestClient) -> None:
+    if asked_of(client) != "image":
+        pytest.skip("is about a server of image")
+    answer = client.post("/v1/embed", files={"items": ("a.tif", two_faced())}).json()
+    assert answer["bad"] == []
+
+
 @pytest.mark.parametrize("name", FILES)
 def test_files_that_are_not_what_is_expected(name: str, client: TestClient) -> None:
     content, kind = FILES[name](), asked_of(client)

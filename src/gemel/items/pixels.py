@@ -25,6 +25,10 @@ if TYPE_CHECKING:
 MOST_PIXELS = 89_478_485
 """Images with more pixels are refused: Pillow's own limit for its warning, a quarter of a GiB in colour."""
 
+USUAL = ("JPEG", "PNG", "WEBP", "BMP", "GIF", "TIFF", "PPM")
+"""Formats that people send. They are looked for first, so that a file which could be two things is one of these both to
+whoever allows no other and to whoever decodes it."""
+
 NOT_READ = frozenset({"EPS"})
 """Formats that are never opened: PostScript is a program, run by Ghostscript."""
 
@@ -177,9 +181,10 @@ def called(source: Any) -> str:
 
 @functools.cache
 def formats() -> tuple[str, ...]:
-    """The formats that are read, in Pillow's order."""
+    """The formats that are read: the usual ones first, the others in Pillow's order."""
     Image.init()
-    return tuple(name for name in Image.ID if name not in NOT_READ)
+    known = [name for name in Image.ID if name not in NOT_READ]
+    return tuple(sorted(known, key=lambda name: USUAL.index(name) if name in USUAL else len(USUAL)))
 
 
 def _file(source: Any) -> Any:

@@ -25,8 +25,13 @@ from gemel.serve.bodies import Upload, len_in_json, printable
 from gemel.serve.problems import Problem
 from gemel.serve.settings import Limits
 
-FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "GIF", "TIFF", "PPM")
-"""Formats of pictures that are opened: of all that Pillow knows, those that people send."""
+LAYERS = 32
+"""A JPEG may come in layers, each of which is drawn over the whole picture, be there anything in it or not: all of them
+together have at most so many times the pixels of a picture."""
+SCAN, TILE, COMPRESSION, JPEG = b"\xff\xda", (322, 323), 259, (6, 7)
+"""How a layer begins in a JPEG; tags of a TIFF: width and height of a tile, and how it is compressed, if as JPEG."""
+SAMPLES = 50_000_000
+"""Numbers of a sound, of all its channels, as it came and at the rate of the twin: two minutes of eight channels."""
 LONGEST_CELL = 32
 """Bytes of a number in a table, at most, on average."""
 FASTEST = 768_000
@@ -134,13 +139,17 @@ class Reader:
     def _look(self, content: bytes, modality: Modality, field: str) -> None:
         """Refuse what would take too long or too much room to decode."""
         if isinstance(modality, ImageModality):
-            width, height = _pixels(content, field)
+            width, height, layers = _pixels(content, field)
             if width * height > self.limits.pixels:
                 _beyond(field, f"{width:,} × {height:,} pixels", self.limits.pixels)
+            if width * height * layers > LAYERS * self.limits.pixels:
+                _beyond(field, f"{width:,} × {height:,} pixels in {layers:,} layers", LAYERS * self.limits.pixels)
         elif isinstance(modality, AudioModality):
-            seconds = _seconds(content, field)
-            if seconds > self.limits.seconds:
+            frames, rate, channels = _sound(content, field)
+            if (seconds := frames / rate) > self.limits.seconds:
                 _beyond(field, f"{seconds:,.0f} seconds", self.limits.seconds)
+            if (numbers := channels * max(frames, round(seconds * modality.rate))) > SAMPLES:
+                _beyond(field, f"{numbers:,} samples in {channels} channels", SAMPLES)
         elif len(content) > LONGEST_CELL * self.limits.points:
             _beyond(field, f"{len(content):,} bytes", LONGEST_CELL * self.limits.points)
 
@@ -168,17 +177,24 @@ def _bytes(value: Any, field: str) -> tuple[bytes | None, str]:
         raise Problem("invalid", f"{field}: is no base64: {error}.") from None
 
 
-def _pixels(content: bytes, field: str) -> tuple[int, int]:
+def _pixels(content: bytes, field: str) -> tuple[int, int, int]:
+    """Width and height of what has to be decoded, and in how many layers it comes."""
     from PIL import Image
 
+    from gemel.items.pixels import USUAL
+
     try:
-        with Image.open(io.BytesIO(content), formats=FORMATS) as image:
-            return image.size
+        with Image.open(io.BytesIO(content), formats=USUAL) as image:
+            tags = getattr(image, "tag_v2", {})  # of a TIFF: a tile is decoded whole, however little of it is seen
+            width, height = max(image.width, tags.get(TILE[0], 0)), max(image.height, tags.get(TILE[1], 0))
+            in_layers = image.format in ("JPEG", "MPO") or tags.get(COMPRESSION) in JPEG
+            return width, height, content.count(SCAN) if in_layers else 1
     except Exception:  # Pillow's plugins raise anything on damaged files
-        raise _unreadable(field, f"is no picture that can be read ({', '.join(FORMATS)})") from None
+        raise _unreadable(field, f"is no picture that can be read ({', '.join(USUAL)})") from None
 
 
-def _seconds(content: bytes, field: str) -> float:
+def _sound(content: bytes, field: str) -> tuple[int, int, int]:
+    """How many samples a sound has, how many in a second, and in how many channels."""
     file: Any = require("soundfile", extra="audio", purpose="read sounds")
     try:
         about = file.info(io.BytesIO(content))
@@ -186,7 +202,7 @@ def _seconds(content: bytes, field: str) -> float:
         raise _unreadable(field, "is no sound that can be read") from None
     if not 0 < about.samplerate <= FASTEST or not 0 < about.channels <= 64:
         raise _unreadable(field, f"claims {about.samplerate:,} samples in a second, {about.channels} channels")
-    return float(about.frames) / float(about.samplerate)
+    return int(about.frames), int(about.samplerate), int(about.channels)
 
 
 def _array(content: bytes, field: str) -> Any:
