@@ -188,7 +188,7 @@ def test_the_index_of_a_gallery_in_a_database_is_the_servers(postgres: Server) -
         people.enroll("ada", vectors)
         promise = people.index()
         assert (promise.inside, promise.queries, promise.kept) == (True, 40, True)
-        assert people._matrix.graph is None
+        assert people._followed.matrix.graph is None
         assert people.store._ask("SELECT to_regclass('{s}.gemel_rows_near') IS NOT NULL") == [(True,)]
         other.enroll("bob", -vectors[:1])
         assert people.search(-vectors[0], 1)[0].identity == "bob"

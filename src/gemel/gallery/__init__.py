@@ -3,6 +3,7 @@
 gallery.py   the public face: items and names
 store.py     what a gallery asks of whoever keeps its rows; rows.py, the rows: one, or many column by column
 enrolling.py, originals.py  from items to rows, and to bytes that are kept
+following.py the rows of a store as they are now; refusing.py, what is not taken
 doubles.py   who is enrolled under several names
 moving.py, tables.py, rescue.py  to another model; to and from Parquet; what is left of a damaged file
 opening.py   from what a user calls it to a store, and to the twin that goes with it

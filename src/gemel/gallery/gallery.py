@@ -5,11 +5,8 @@ Items come in here in the user's frame; below are rows and vectors only.
 
 from __future__ import annotations
 
-import difflib
-import json
 import math
 import threading
-import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -19,27 +16,23 @@ import numpy as np
 
 from gemel.errors import (
     DataError,
-    GalleryError,
-    GemelError,
-    MissingExtra,
     NotCalibrated,
     NotEnrolled,
-    TooManyBad,
-    UnreadableItem,
 )
 from gemel.gallery.answers import Enrolled, EnrolledAll, Hit, Match, Twice
 from gemel.gallery.doubles import clusters, duplicates
 from gemel.gallery.enrolling import rows_of
+from gemel.gallery.following import Followed
 from gemel.gallery.matrix import Matrix
 from gemel.gallery.moving import forget_aside
 from gemel.gallery.opening import graph_of, opened, settled
 from gemel.gallery.originals import item_of
+from gemel.gallery.refusing import refuse_metadata, refuse_name, unreadable
 from gemel.gallery.rows import Row
-from gemel.gallery.store import Hits, Store
+from gemel.gallery.store import Store
 from gemel.gallery.tables import read_rows, write_rows
 from gemel.items.collection import Collection
-from gemel.items.decoded import Bad, listed
-from gemel.items.words import many
+from gemel.items.decoded import Bad
 from gemel.measure.references import scored
 from gemel.neighbors.hnsw import Promise
 from gemel.siamese.decision import Decision
@@ -84,9 +77,9 @@ class Gallery:
     ) -> None:
         self.store = opened(url, twin) if store is None else store
         self.twin = settled(self.store, twin, threads)
-        self._matrix = Matrix(self.twin.method.dim, self.twin.metric)
-        self._embedding_id = self.twin.embedding_id
-        self._url, self._graph = url, graph_of(url)
+        matrix = Matrix(self.twin.method.dim, self.twin.metric)
+        self._followed = Followed(self.store, matrix, self.twin.embedding_id, graph_of(url))
+        self._url = url
         self._lock = threading.RLock()
 
     def enroll(
@@ -106,14 +99,14 @@ class Gallery:
             UnreadableItem, TooManyBad: not one of the items can be read. Otherwise bad ones are reported.
             GalleryError: it cannot be written; nothing was enrolled.
         """
-        _refuse_empty(identity)
-        _refuse_metadata(metadata)
+        refuse_name(identity)
+        refuse_metadata(metadata)
         given = collected(items, self.twin.modality)
         found = self.twin.embed(given)
         if not len(found):
-            raise _unreadable(found.bad)
+            raise unreadable(found.bad)
         with self._lock:
-            before = self._rows().roll.contents(identity)
+            before = self._followed.now().roll.contents(identity)
             came = list(rows_of([identity] * len(found), given, found, metadata, keep=keep))
             first = {row.content: row for row in reversed(came)}
             fresh = [row for row in came if row.content not in before and first[row.content] is row]
@@ -140,7 +133,7 @@ class Gallery:
         given = collected(data, self.twin.modality)
         names = [data.identity.value(i) for i in range(len(data))]
         with self._lock:
-            there = self._rows().roll.named()
+            there = self._followed.now().roll.named()
         named = np.array([name is not None for name in names], bool)
         fresh = np.array([named[i] and (names[i], given.name(i)) not in there for i in range(len(data))], bool)
         todo, bad, added = np.flatnonzero(fresh), list[Bad](), 0
@@ -187,13 +180,13 @@ class Gallery:
         self._refuse_branches()
         probe = self._probe(item)
         with self._lock:
-            places = self._known(identity)
+            places = self._followed.known(identity)
             fitting = [d for d in alike(self.twin.decisions, self.twin.method) if d.method.references <= len(places)]
             decision = fitting[-1] if fitting else self._decision()
             if decision.method.references > 1:
                 distance = self._against(probe, places[-decision.method.references :], decision.method)
             else:
-                distance = float(self._matrix.search(probe, 1, identity).distance[0])
+                distance = float(self._followed.matrix.search(probe, 1, identity).distance[0])
         return judged(decision, distance, fmr=fmr, prior=prior, certainty=certainty)
 
     def identify(self, item: Any, *, fpir: float | None = None, prior: float | None = None) -> Match | None:
@@ -215,9 +208,9 @@ class Gallery:
         decision = self._decision()
         probe = self._probe(item)
         with self._lock:
-            rows = self._rows()
+            rows = self._followed.now()
             count, size = rows.roll.known(), len(rows)
-            nearest = self._nearest(probe, 1)
+            nearest = self._followed.nearest(probe, 1)
         if not nearest:
             return None
         among = decision.at((decision.prior if prior is None else prior) / count)
@@ -248,7 +241,7 @@ class Gallery:
         """
         probe = self._probe(item)
         with self._lock:
-            found = self._nearest(probe, k) if where is None else self._nearest_with(where, probe, k)
+            found = self._followed.nearest(probe, k) if where is None else self._followed.nearest_with(where, probe, k)
         return [Hit(row.identity, row.name, far, row.metadata, row.source, row.id) for row, far in found]
 
     def duplicates(self, *, fmr: float | None = None, prior: float | None = None) -> list[Twice]:
@@ -309,7 +302,7 @@ class Gallery:
 
     def rename(self, identity: str, to: str) -> None:
         """Call an identity by another name. Raises NotEnrolled, or DataError where the new name is taken."""
-        _refuse_empty(to)
+        refuse_name(to)
         with self._lock:
             rows = self.items(identity)
             if to != identity and to in self:
@@ -319,23 +312,23 @@ class Gallery:
     def identities(self) -> tuple[str, ...]:
         """Every enrolled identity, in order of enrolment."""
         with self._lock:
-            return self._rows().roll.identities()
+            return self._followed.now().roll.identities()
 
     def items(self, identity: str | None = None) -> list[Row]:
         """The rows of an identity, or of all, in the order they were put; raises NotEnrolled."""
         with self._lock:
-            return self._rows().rows(None if identity is None else self._known(identity))
+            return self._followed.now().rows(None if identity is None else self._followed.known(identity))
 
     def count(self, identity: str | None = None) -> int:
         """How many items of an identity are enrolled, 0 where it is not; None: of all."""
         with self._lock:
-            rows = self._rows()
+            rows = self._followed.now()
             return len(rows) if identity is None else len(rows.roll.places(identity))
 
     def item(self, id: str) -> Row:
         """The row of that id; raises NotEnrolled where there is none."""
         with self._lock:
-            row = self._rows().row(id)
+            row = self._followed.now().row(id)
         if row is None:
             raise NotEnrolled(f"No item {id!r} is enrolled.")
         return row
@@ -366,10 +359,10 @@ class Gallery:
         if not 0 < recall <= 1:
             raise DataError(f"A recall lies above 0 and at most at 1, and came as {recall}.")
         with self._lock:
-            rows, breadth = self._rows(), self.store.index()
+            rows, breadth = self._followed.now(), self.store.index()
             if breadth is not None:
                 return rows.promise(self.store.search, breadth, least=recall)
-            return rows.build(self._embedding_id, self._graph, least=recall)
+            return rows.build(self._followed.embedding_id, self._followed.graph, least=recall)
 
     def export(self, file: str | Path) -> int:
         """Write everything that is enrolled to one Parquet file, a row an item; returns how many.
@@ -406,18 +399,18 @@ class Gallery:
     def __len__(self) -> int:
         """How many identities are enrolled."""
         with self._lock:
-            return self._rows().roll.known()
+            return self._followed.now().roll.known()
 
     def __contains__(self, identity: str) -> bool:
         with self._lock:
-            return bool(self._rows().roll.places(identity))
+            return bool(self._followed.now().roll.places(identity))
 
     def _remove(self, ids: list[str]) -> None:
         """Remove rows; call with the lock."""
         self.store.remove(ids)
         if self._url is not None:
             forget_aside(self._url, ids)
-        self._rows()
+        self._followed.now()
 
     def _decision(self) -> Decision:
         """The twin's, where it holds for whatever is enrolled and asked."""
@@ -431,33 +424,6 @@ class Gallery:
                 "Search it, or ask twin.verify about two items."
             )
 
-    def _rows(self) -> Matrix:
-        """The rows as they are now; call with the lock."""
-        meta = self.store.meta()
-        if meta.embedding_id != self._embedding_id:
-            raise GalleryError("This gallery has moved to another model meanwhile. Open it anew.")
-        if meta.seq > self._matrix.seq:
-            first = self._matrix.seq == 0
-            self._matrix.apply(self.store.changes(self._matrix.seq))
-            if first and self._graph is not None and self._graph.exists():
-                self._open_graph(self._graph)
-        return self._matrix
-
-    def _open_graph(self, file: Path) -> None:
-        try:
-            self._matrix.open_graph(self._embedding_id, file)
-        except (DataError, MissingExtra, OSError) as error:
-            warnings.warn(f"Every item is looked at, for the index cannot be used: {error}", stacklevel=4)
-
-    def _known(self, identity: str) -> Sequence[int]:
-        """Where the rows of an identity stand; call with the lock."""
-        places = self._rows().roll.places(identity)
-        if not places:
-            near = difflib.get_close_matches(identity, self._matrix.roll.identities(), n=1)
-            hint = f"Did you mean {near[0]!r}?" if near else f"Enrolled: {many(self._matrix.roll.known(), 'identity')}."
-            raise NotEnrolled(f"{identity!r} is not enrolled. {hint}")
-        return places
-
     def _probe(self, item: Any) -> Float[np.ndarray, " d"]:
         return self._embedded(item).vectors[0]
 
@@ -466,35 +432,15 @@ class Gallery:
             raise DataError("Compare one item at a time; several came.")
         found = self.twin.embed(item)
         if not len(found):
-            raise _unreadable(found.bad)
+            raise unreadable(found.bad)
         return found
-
-    def _nearest(self, q: Float[np.ndarray, " d"], k: int) -> list[tuple[Row, float]]:
-        """The nearest rows, from the store where it searches, otherwise from the rows it told; call with the lock."""
-        rows = self._rows()
-        hits = None if rows.graph is not None else self.store.search(q, k)
-        if hits is None:
-            hits = rows.search(q, k)
-        elif not all(row_id in rows.roll for row_id in hits.ids):  # somebody enrolled between the two looks
-            rows = self._rows()
-        return _found(rows, hits)
-
-    def _nearest_with(self, where: Mapping[str, Any], q: Float[np.ndarray, " d"], k: int) -> list[tuple[Row, float]]:
-        """The nearest rows whose metadata fits; call with the lock."""
-        rows = self._rows()
-        return _found(rows, rows.among(q, k, rows.roll.fitting(where)))
 
     def _against(self, q: Float[np.ndarray, " d"], places: Sequence[int], method: Method) -> float:
         """How far a probe is from several rows of one identity, by a method for so many."""
-        vectors = np.vstack([q, self._matrix.vectors[np.array(places)]])
+        vectors = np.vstack([q, self._followed.matrix.vectors[np.array(places)]])
         references, one = np.arange(1, len(vectors))[None], np.zeros(1, np.int64)
         how: dict[str, Any] = {"pool": method.pooling, "normalise": method.normalised}
         return float(scored(vectors, references, one, one, metric=self.twin.metric, **how)[0])
-
-
-def _found(rows: Matrix, hits: Hits) -> list[tuple[Row, float]]:
-    found = zip(map(rows.row, hits.ids), hits.distance.tolist(), strict=True)
-    return [(row, far) for row, far in found if row is not None]
 
 
 def _open_set(decision: Decision, fpir: float, size: int) -> float:
@@ -505,35 +451,3 @@ def _open_set(decision: Decision, fpir: float, size: int) -> float:
             "out fpir."
         )
     return decision.open_set.threshold(fpir, size)
-
-
-def _refuse_empty(identity: str) -> None:
-    if not identity.strip():
-        raise DataError("An identity needs a name; it came empty.")
-    if not _is_storable(identity):
-        raise DataError(f"An identity is called by a text that UTF-8 has, without NUL; {identity!r} came.")
-
-
-def _refuse_metadata(metadata: Mapping[str, Any] | None) -> None:
-    try:
-        if not _is_storable(
-            json.dumps(dict(metadata or {}), allow_nan=False, ensure_ascii=False).replace(r"\u0000", "\0")
-        ):
-            raise ValueError("a text that UTF-8 does not have, or NUL")
-    except RecursionError:
-        raise DataError("Metadata are plain JSON values; these lie too deep in one another.") from None
-    except (TypeError, ValueError) as error:
-        raise DataError(f"Metadata are plain JSON values, and {metadata!r} came ({error}).") from None
-
-
-def _is_storable(text: str) -> bool:
-    """Whether every store can keep a text: half a surrogate pair is in no encoding, and PostgreSQL takes no NUL."""
-    return "\0" not in text and text == text.encode("utf-8", "replace").decode("utf-8")
-
-
-def _unreadable(bad: tuple[Bad, ...]) -> GemelError:
-    if not bad:
-        return DataError("Expected at least one item; none came.")
-    if len(bad) == 1:
-        return UnreadableItem(bad[0].name, bad[0].reason)
-    return TooManyBad(f"Not one of {len(bad)} items can be used: {listed(bad)}.")
