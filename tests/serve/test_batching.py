@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import threading
+import weakref
 from collections.abc import Awaitable, Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
@@ -121,6 +124,47 @@ def test_a_request_that_nobody_waits_for_is_not_encoded(twin: Siamese, gate: Gat
         await asyncio.gather(first, stays)
         assert sum(gate.sizes) == 2
         assert batcher.inside == 0
+
+    run(batcher, story)
+
+
+def test_what_nobody_waits_for_is_neither_decoded_nor_held(twin: Siamese, gate: Gate) -> None:
+    """Not in a request that is being decoded, not in those behind it, and not where it waits for the encoder."""
+    started, go, loaded = threading.Event(), threading.Event(), list[Any]()
+
+    class Large(list[float]):
+        """Numbers that can be seen to be gone."""
+
+    def load(source: Any) -> Any:
+        loaded.append(source[0])
+        started.set()
+        assert go.wait(10)
+        return twin.modality.load(source)
+
+    batcher = Batcher(twin, workers=1, load=load)
+    batcher._decoders = ThreadPoolExecutor(1)
+    seen: list[weakref.ref[Large]] = []
+
+    def items(value: int) -> list[Item]:
+        given = [Item(Large([value, value])) for _ in range(3)]
+        seen.extend(weakref.ref(one.source) for one in given)
+        return given
+
+    async def story() -> None:
+        first = asyncio.create_task(batcher.embed(items(1)))
+        await asyncio.to_thread(started.wait, 10)
+        others = [asyncio.create_task(batcher.embed(items(value))) for value in (2, 3)]
+        await until(lambda: batcher.inside == 9)
+        for task in (first, *others):
+            task.cancel()
+        await asyncio.wait((first, *others))
+        del first, others, task
+        gc.collect()
+        assert sum(ref() is not None for ref in seen) == 1  # the one that is being decoded
+        go.set()
+        gate.open.set()
+        assert len(await batcher.embed([item(4)])) == 1
+        assert loaded == [1, 4]
 
     run(batcher, story)
 

@@ -26,7 +26,7 @@ BUDGET = 16_384
 """Points of series, padding included, that are prepared together."""
 
 MOST_POINTS = 100_000_000
-"""Points that a series with time stamps is brought to at most."""
+"""Points of a series, as it came and at its rate, unless another `most` is asked for."""
 
 SHORTEST = 2
 """Points that a series must have."""
@@ -47,6 +47,7 @@ class SeriesModality:
         length: most points that are encoded at once. A longer series is cut at random in training, and in use is the
             mean of windows that overlap by at least half.
         mean, std: of each channel after the steps, over the training split; empty before `fit`.
+        most: points that a series may have, as it came and at its rate. Changes no embedding, and is not saved.
     """
 
     channels: int
@@ -58,6 +59,7 @@ class SeriesModality:
     length: int = 2048
     mean: tuple[float | int, ...] = ()
     std: tuple[float | int, ...] = ()
+    most: int = MOST_POINTS
     name: ClassVar[str] = "series"
 
     def __post_init__(self) -> None:
@@ -95,6 +97,8 @@ class SeriesModality:
         if source is None:
             raise UnreadableItem(called, "is empty")
         found = sheet(source, called) if isinstance(source, str | Path | bytes) else of_array(source, called)
+        if len(found.values) > self.most:
+            raise UnreadableItem(called, f"has {len(found.values):,} points; at most {self.most:,} are taken")
         with np.errstate(over="ignore"):
             values = found.values[:, self._places(found, called)].astype(np.float32)
         if np.isinf(values).any():
@@ -104,8 +108,8 @@ class SeriesModality:
         stamps = found.values[:, _place(self.stamps, found, called)]
         if not np.isfinite(stamps).all() or (np.diff(stamps) < 0).any():
             raise UnreadableItem(called, f"has time stamps in column {self.stamps!r} that fall or are missing")
-        if (span := float(stamps[-1] - stamps[0]) * self.rate) > MOST_POINTS:
-            raise UnreadableItem(called, f"spans {span:.3g} points at a rate of {self.rate:g}; at most {MOST_POINTS:,}")
+        if (span := float(stamps[-1] - stamps[0]) * self.rate) > self.most:
+            raise UnreadableItem(called, f"spans {span:.3g} points at a rate of {self.rate:g}; at most {self.most:,}")
         whole = signals.interpolated(self._some_of_each(values, called))
         return signals.regular(whole, stamps, self.rate).astype(np.float32)
 
@@ -174,6 +178,7 @@ class SeriesModality:
     def config(self) -> dict[str, Any]:
         """Plain JSON values; `modality_from` undoes it."""
         values = {name: list(value) if isinstance(value, tuple) else value for name, value in asdict(self).items()}
+        del values["most"]
         return {"name": self.name, **values}
 
 

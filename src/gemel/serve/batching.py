@@ -14,6 +14,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -73,6 +74,7 @@ class Batcher:
         waiting: items that may be inside; more are refused.
         workers: threads that encode; None: one for each core.
         seen: called with (items, seconds) after each batch.
+        load: what decodes an item; None: as the twin's modality does.
     """
 
     def __init__(
@@ -84,10 +86,11 @@ class Batcher:
         waiting: int = 256,
         workers: int | None = None,
         seen: Callable[[int, float], None] | None = None,
+        load: Callable[[Any], Any] | None = None,
     ) -> None:
         self.twin, self.batch, self.linger, self.waiting = twin, batch, linger, waiting
         self.inside = 0
-        self._seen = seen
+        self._seen, self._load = seen, load or twin.modality.load
         self._pace = 0.01  # seconds an item of one worker, a running mean
         self._wide = twin.encoder
         self._narrow = twin.encoder.but(threads=1) if hasattr(twin.encoder, "but") else twin.encoder
@@ -117,8 +120,11 @@ class Batcher:
             self.inside -= count
 
     async def _embedded(self, items: Sequence[Item]) -> list[Embedded | Bad]:
-        loop = asyncio.get_running_loop()
-        found: list[Any] = await loop.run_in_executor(self._decoders, self._decoded, items)
+        loop, waiting = asyncio.get_running_loop(), deque(items)
+        try:
+            found: list[Any] = await loop.run_in_executor(self._decoders, self._decoded, waiting)
+        finally:
+            waiting.clear()  # where nobody waits any more, nothing more is decoded, and nothing is held
         raws = [one[0] for one in found if not isinstance(one, Bad)]
         if not raws:
             return found
@@ -126,7 +132,12 @@ class Batcher:
         with self._come:
             self._jobs.append(job)
             self._come.notify()
-        vectors = iter(await job.done)
+        try:
+            vectors = iter(await job.done)
+        except asyncio.CancelledError:
+            with self._come, suppress(ValueError):  # a worker may have it
+                self._jobs.remove(job)
+            raise
         return [
             one if isinstance(one, Bad) else _named(item, next(vectors), one[1], row)
             for row, (item, one) in enumerate(zip(items, found, strict=True))
@@ -141,12 +152,20 @@ class Batcher:
             worker.join()
         self._decoders.shutdown()
 
-    def _decoded(self, items: Sequence[Item]) -> list[tuple[Any, int] | Bad]:
-        return [self._one(item, row) for row, item in enumerate(items)]
+    def _decoded(self, waiting: deque[Item]) -> list[tuple[Any, int] | Bad]:
+        """Takes one item after the other, so that the others can be taken away meanwhile."""
+        found = list[tuple[Any, int] | Bad]()
+        while waiting:
+            try:
+                item = waiting.popleft()
+            except IndexError:  # in this very moment
+                break
+            found.append(self._one(item, len(found)))
+        return found
 
     def _one(self, item: Item, row: int) -> tuple[Any, int] | Bad:
         try:
-            raw = self.twin.modality.load(item.source)
+            raw = self._load(item.source)
         except UnreadableItem as error:
             return Bad(item.name, error.reason, row)
         return raw, content_id(raw)

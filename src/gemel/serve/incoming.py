@@ -8,8 +8,10 @@ from __future__ import annotations
 import base64
 import binascii
 import io
+import unicodedata
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import groupby
 from typing import Any, NoReturn
 
 import numpy as np
@@ -30,6 +32,9 @@ LAYERS = 32
 together have at most so many times the pixels of a picture."""
 SCAN, TILE, COMPRESSION, JPEG = b"\xff\xda", (322, 323), 259, (6, 7)
 """How a layer begins in a JPEG; tags of a TIFF: width and height of a tile, and how it is compressed, if as JPEG."""
+MARKS = 100
+"""Accents on one letter, at most: bringing them into their order takes the square of the time, and nobody else is
+served meanwhile."""
 SAMPLES = 50_000_000
 """Numbers of a sound, of all its channels, as it came and at the rate of the twin: two minutes of eight channels."""
 LONGEST_CELL = 32
@@ -115,6 +120,8 @@ class Reader:
             raise Problem("invalid", f"{field}: expected a text; a {_kind(value)} came.")
         if len(value) > self.limits.characters:
             _beyond(field, f"{len(value):,} characters", self.limits.characters)
+        if not value.isascii() and (marks := _marks(value)) > MARKS:
+            _beyond(field, f"{marks:,} accents on one letter", MARKS)
         return value, ""
 
     def _numbers(self, value: Any, modality: Modality, field: str) -> Any:
@@ -160,6 +167,16 @@ def _name(value: Any) -> str:
         return value.name
     name = value.get("name", "") if isinstance(value, Mapping) else ""
     return printable(name.replace("\\", "/").rpartition("/")[2]) if isinstance(name, str) else ""
+
+
+def bounded(modality: Modality, limits: Limits) -> Modality:
+    """What loads the same items, and none that become larger than the limits while they are read: two lines with time
+    stamps can be a series of millions."""
+    if isinstance(modality, SeriesModality):
+        return replace(modality, most=max(2, limits.points // modality.channels))
+    if isinstance(modality, RecordModality):
+        return replace(modality, fields={name: bounded(field, limits) for name, field in modality.fields.items()})
+    return modality
 
 
 def _bytes(value: Any, field: str) -> tuple[bytes | None, str]:
@@ -225,6 +242,12 @@ EXPECTED = {
     "vector": "a list of numbers",
     "record": "a JSON object of fields",
 }
+
+
+def _marks(text: str) -> int:
+    """How many accents the letter has that has most."""
+    runs = groupby(text, key=lambda letter: unicodedata.combining(letter) > 0)
+    return max((sum(1 for _ in run) for accents, run in runs if accents), default=0)
 
 
 def _refused(value: Any, modality: Modality, field: str) -> Problem:

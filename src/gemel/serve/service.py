@@ -20,7 +20,7 @@ from gemel.serve import shown
 from gemel.serve.audit import Audit
 from gemel.serve.batching import Batcher, Item, TooBusy
 from gemel.serve.bodies import Body
-from gemel.serve.incoming import Reader
+from gemel.serve.incoming import Reader, bounded
 from gemel.serve.metrics import Metrics
 from gemel.serve.problems import Problem
 from gemel.serve.settings import Settings
@@ -52,6 +52,7 @@ class Service:
             linger=limits.linger,
             waiting=limits.waiting,
             seen=self.metrics.batch,
+            load=bounded(gallery.twin.modality, limits).load,
         )
         self._askers = ThreadPoolExecutor(ASKERS, thread_name_prefix="ask")
 
