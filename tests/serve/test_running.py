@@ -12,12 +12,14 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import httpx
 import numpy as np
 import pytest
 
 from gemel.gallery import Gallery
+from gemel.serve.keys import Keys
 from gemel.siamese import Siamese
 from tests.serve.conftest import Crowd
 from tests.serve.ports import free_port
@@ -92,6 +94,30 @@ def test_it_starts_serves_and_ends_without_pytorch(started: Started, people: Pat
     assert "POST /v1/identities 201" in said
     assert "Traceback" not in said
     assert json.loads(people.with_name("people.db.audit").read_text())["identity"] == "ada"
+
+
+@pytest.mark.parametrize("head", [b"GET /healthz HTTP/1.1\r\nHost: 127.0.0.1\r\nX: ", b"GET /", "trailers"])
+def test_a_head_without_end_is_cut_off(head: Any, started: Started, people: Path) -> None:
+    """One line of it, its address, and what may follow a body."""
+    server = started(people)
+    before = b"POST /v1/embed HTTP/1.1\r\nHost: 127.0.0.1\r\nTransfer-Encoding: chunked\r\n\r\n1\r\n{\r\n0\r\nX: "
+    with socket.create_connection(("127.0.0.1", server.port), 20) as link:
+        link.sendall(before if head == "trailers" else head)
+        with pytest.raises(OSError, match=r"reset|[Bb]roken pipe|aborted"):
+            link.sendall(b"a" * (16 << 20))
+    large = {"X-Large": "a" * 30_000}
+    assert httpx.get(f"{server.url}/healthz", headers=large).status_code == 200
+    pieces = (b'{"items": [[', *(b" " for _ in range(20_000)), b"1]]}")
+    headers = {"Content-Type": "application/json"}
+    assert httpx.post(f"{server.url}/v1/embed", content=iter(pieces), headers=headers).json()["bad"]
+
+
+def test_a_server_of_a_name_is_found_healthy_at_home_too(started: Started, people: Path) -> None:
+    """Keys and a name do not keep the machine itself from asking whether it is ready: `started` does."""
+    Keys(f"{people}.keys").add("door", "read")
+    server = started(people, "--name", "gemel.example")
+    for host, status in (("gemel.example", 200), ("localhost", 200), ("other.example", 421)):
+        assert httpx.get(f"{server.url}/readyz", headers={"Host": host}).status_code == status
 
 
 def test_a_model_folder_is_served_with_a_gallery_in_memory(started: Started, twin: Siamese, tmp_path: Path) -> None:

@@ -69,7 +69,7 @@ def serve(
         limits=Limits(rate=rate, waiting=waiting, batch=batch, body=body << 20),
         keys=keys,
         audit=audit or beside.audit,
-        hosts=tuple(name or ()) if keys is not None else (*LOOPBACK, "[::1]", *(name or ())),
+        hosts=(*LOOPBACK, "[::1]", *(name or ())) if keys is None or name else (),
         files=show_files,
         name=beside.name,
         durable=beside.keys is not None or "://" in target,

@@ -11,6 +11,7 @@ schemas.py   what requests and answers are made of, for OpenAPI
 problems.py  errors as problem+json
 keys.py      who may do what
 guarding.py  what every request passes: its origin, its key, its rate; what every answer carries
+heads.py     no head of a request without an end
 metrics.py   counters for Prometheus
 audit.py     who enrolled and deleted what
 page/        what a browser shows

@@ -75,6 +75,7 @@ def run(
     server = require("uvicorn", extra="serve", purpose="serve over HTTP")
     require("fastapi", extra="serve", purpose="serve over HTTP")
     from gemel.serve.app import application
+    from gemel.serve.heads import Bounded
 
     if settings.keys is None or not len(Keys(settings.keys)):
         if host not in LOOPBACK:
@@ -91,6 +92,7 @@ def run(
     logging.basicConfig(stream=sys.stderr, format="%(asctime)s %(levelname)s %(message)s", level=logging.INFO)
     config = server.Config(
         application(gallery, settings),
+        http=Bounded,
         log_level="warning",
         access_log=False,  # its lines hold addresses, and these hold names
         server_header=False,
