@@ -5,6 +5,8 @@ from __future__ import annotations
 import hmac
 import json
 import logging
+import multiprocessing
+from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -139,6 +141,27 @@ def test_bad_keys_files_and_names(file: Path) -> None:
             Keys(file)
     with pytest.raises(GalleryError, match="cannot be written"):
         Keys(file.parent / "nowhere" / "keys").add("door", "read")
+
+
+def _made(file: Path, number: int) -> None:
+    Keys(file).add(f"key {number}", "read")
+
+
+def test_keys_that_are_made_at_once_are_all_kept(file: Path) -> None:
+    pytest.importorskip("fcntl", reason="takes a system with locks of files")
+    with ProcessPoolExecutor(4, mp_context=multiprocessing.get_context("spawn")) as pool:
+        list(pool.map(_made, [file] * 24, range(24)))
+    assert len(Keys(file)) == 24
+
+
+def test_a_damaged_file_of_keys_lets_nobody_in(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    token = Keys(file).add("door", "read")
+    known = Keys(file)
+    file.write_text("{")
+    monkeypatch.setattr(known, "_looked", -keys.FRESH)  # a second later
+    for _ in range(3):
+        with pytest.raises(GalleryError, match="holds no API keys"):
+            known.key(token)
 
 
 def test_a_key_may_ask_so_often(serving: Serving, file: Path, tokens: dict[str, str]) -> None:

@@ -11,7 +11,8 @@ import json
 import os
 import secrets
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -94,11 +95,12 @@ class Keys:
         """
         if not name.strip():
             raise DataError("A key needs a name that says who uses it.")
-        if any(key.name == name for key in self.all()):
-            raise DataError(f"There is a key {name!r} already; revoke it first, or choose another name.")
         token = PREFIX + secrets.token_urlsafe(32)
         created = datetime.now(UTC).isoformat(timespec="seconds")
-        self._write((*self._known, Key(name, scope, _hash(token), created)))
+        with self._alone() as known:
+            if any(key.name == name for key in known):
+                raise DataError(f"There is a key {name!r} already; revoke it first, or choose another name.")
+            self._write((*known, Key(name, scope, _hash(token), created)))
         return token
 
     def revoke(self, name: str) -> None:
@@ -108,25 +110,41 @@ class Keys:
             DataError: there is none of that name.
             GalleryError: the file cannot be written.
         """
-        known = self.all()
-        if all(key.name != name for key in known):
-            there = ", ".join(key.name for key in known) or "none"
-            raise DataError(f"There is no key {name!r}; there are: {there}.")
-        self._write(key for key in known if key.name != name)
+        with self._alone() as known:
+            if all(key.name != name for key in known):
+                there = ", ".join(key.name for key in known) or "none"
+                raise DataError(f"There is no key {name!r}; there are: {there}.")
+            self._write(key for key in known if key.name != name)
+
+    @contextmanager
+    def _alone(self) -> Iterator[tuple[Key, ...]]:
+        """The keys as they are, while no other process changes them: or one would bring back what another revoked."""
+        with ExitStack() as stack:
+            with suppress(ImportError, OSError):  # Windows has none; a folder that is not there is told of by `_write`
+                import fcntl
+
+                folder = os.open(self.file.absolute().parent, os.O_RDONLY)
+                stack.callback(os.close, folder)
+                fcntl.flock(folder, fcntl.LOCK_EX)
+            self._looked = -FRESH
+            yield self.all()
 
     def _refresh(self) -> None:
+        """Look at the file. Where it cannot be read nobody comes in, however often they ask."""
         now = time.monotonic()
         if now - self._looked < FRESH:
             return
-        self._looked = now
         try:
             about = self.file.stat()
         except FileNotFoundError:
-            self._known, self._state = (), None
+            self._known, self._state, self._looked = (), None, now
             return
+        except OSError as error:
+            raise GalleryError(f"The keys in {self.file} cannot be read: {error.strerror}.") from None
         state = about.st_mtime_ns, about.st_size, about.st_ino
         if state != self._state:
             self._known, self._state = _read(self.file), state
+        self._looked = now
 
     def _write(self, keys: Iterable[Key]) -> None:
         """Whole or not at all, and for nobody's eyes but the owner's."""
