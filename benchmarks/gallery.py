@@ -108,7 +108,7 @@ def killed(path: Path, rng: np.random.Generator) -> tuple[int, int]:
 def main() -> None:
     n = next((int(word[2:]) for word in sys.argv[1:] if word.startswith("n=")), 100_000)
     rng = np.random.default_rng(0)
-    twin = twin_of(rng.normal(size=(2000, DIM)), rng)
+    twin = twin_of(rng.normal(size=(max(2000, n // 200), DIM)), rng)  # what so many cannot show is refused
     vectors, fresh = drawn("hard", n, 500)
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "people.db"

@@ -179,6 +179,19 @@ def test_the_forgotten_do_not_linger_in_memory() -> None:
     assert "secret" not in f"{vars(matrix.roll)} {vars(matrix.roll.columns)}"
 
 
+def test_what_is_removed_is_overwritten_where_it_was_read_to(store: Store) -> None:
+    store.put([*rows(9), Row("x", "ada", np.full(DIM, 12345.0, np.float32))])
+    matrix, read = told(store), store.changes(0)
+    follower = Matrix(DIM, distance("euclidean"))
+    follower.apply(read)
+    assert np.shares_memory(follower.vectors, read.vectors)
+    store.remove(["x"])
+    for each in (follower, matrix):
+        each.apply(store.changes(each.seq))
+        assert not (each.vectors == 12345).any()
+    assert not (read.vectors == 12345).any()
+
+
 @pytest.mark.parametrize("seed", range(3))
 def test_the_roll_follows_any_history(seed: int) -> None:
     """Beside a list of rows that is gone through from its beginning."""

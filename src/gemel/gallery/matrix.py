@@ -46,11 +46,14 @@ class Matrix:
         return len(self.roll)
 
     def apply(self, changes: Changes) -> None:
-        """Follow the store; a row that is put again moves to the end."""
+        """Follow the store; a row that is put again moves to the end. The embeddings are the matrix's from now on."""
         gone = self.roll.remove([*changes.columns.ids, *(row.id for row in changes.gone)])
         if len(changes.columns):
-            self._flat.append(changes.vectors)
             self.roll.add(changes.columns)
+            if self._flat.end:
+                self._flat.append(changes.vectors)
+            else:  # all of them: as they are, instead of a copy
+                self._flat = Flat(changes.vectors, self._flat.distance, own=True)
         if gone:
             self._flat.remove(np.array(gone))
         self.seq = max(self.seq, changes.last)

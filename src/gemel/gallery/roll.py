@@ -23,7 +23,7 @@ class Roll:
     def __init__(self) -> None:
         self.columns = Columns()
         self._place: dict[str, int] = {}
-        self._members: dict[str, list[int]] = {}
+        self._members: dict[str, int | list[int]] = {}  # most have one: a list for each would keep the collector busy
         self._parsed: dict[str, Mapping[str, Any]] = {}
 
     def __len__(self) -> int:
@@ -44,8 +44,9 @@ class Roll:
         for place in places:
             identity = self.columns.identities[place]
             members = self._members[identity]
-            del members[bisect_left(members, place)]
-            if not members:
+            if isinstance(members, list) and len(members) > 1:
+                del members[bisect_left(members, place)]
+            else:
                 del self._members[identity]
             self.columns.clear(place)
         if places:
@@ -67,7 +68,8 @@ class Roll:
 
     def places(self, identity: str) -> Sequence[int]:
         """Where the rows of an identity stand, in the order they were put."""
-        return self._members.get(identity, ())
+        found = self._members.get(identity, ())
+        return (found,) if isinstance(found, int) else found
 
     def all(self) -> list[int]:
         """Where there are rows, in the order they were put."""
@@ -113,10 +115,13 @@ class Roll:
         self._place.update(zip(self.columns.ids[start:], range(start, len(self.columns)), strict=True))
         members = self._members
         for place, identity in enumerate(self.columns.identities[start:], start):
-            if identity in members:
-                members[identity].append(place)
+            before = members.get(identity)
+            if before is None:
+                members[identity] = place
+            elif isinstance(before, int):
+                members[identity] = [before, place]
             else:
-                members[identity] = [place]
+                before.append(place)
 
 
 def _fits(metadata: Mapping[str, Any], where: Mapping[str, Any]) -> bool:

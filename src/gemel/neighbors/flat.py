@@ -35,13 +35,14 @@ class Flat:
     Args:
         vectors: embeddings [n, d]; not copied before something changes, and to be left alone meanwhile.
         distance: how far apart: Euclidean, Manhattan or cosine.
+        own: they may be written to from now on, and nobody else looks at them.
     """
 
-    def __init__(self, vectors: Float[np.ndarray, "n d"], distance: Distance) -> None:
+    def __init__(self, vectors: Float[np.ndarray, "n d"], distance: Distance, *, own: bool = False) -> None:
         self.distance = distance
         self._score = SCORES[distance.name]
         self._vectors = np.ascontiguousarray(vectors, np.promote_types(vectors.dtype, np.float32))
-        self._owned = False
+        self._owned = own and self._vectors.flags.writeable
         self._kept = self._score.kept(self._vectors)
         self._gone = np.zeros(len(vectors), bool)
         self._end, self._count = len(vectors), len(vectors)
