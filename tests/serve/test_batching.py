@@ -14,9 +14,12 @@ import numpy as np
 import pytest
 
 from gemel.errors import ModelError
+from gemel.gallery import Gallery
 from gemel.items import VectorModality
 from gemel.items.decoded import Bad
+from gemel.serve.app import application
 from gemel.serve.batching import Batcher, Item, TooBusy
+from gemel.serve.service import Service
 from gemel.siamese import Embedded, Method, Siamese
 
 
@@ -221,3 +224,22 @@ def test_closing_finishes_what_was_accepted(twin: Siamese, gate: Gate) -> None:
         assert len(await asyncio.gather(*asked)) == 3
 
     run(batcher, story)
+
+
+def test_an_application_that_closes_leaves_its_loop_free(twin: Siamese, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Or the requests that were given up could not let go of what is behind them, and it would all be decoded first."""
+    free, close, closed = threading.Event(), Service.close, list[bool]()
+
+    def closing(service: Service) -> None:
+        closed.append(free.wait(5))
+        close(service)
+
+    monkeypatch.setattr(Service, "close", closing)
+
+    async def story() -> None:
+        app: Any = application(Gallery(twin=twin)).app
+        async with app.router.lifespan_context(app):
+            asyncio.get_running_loop().call_later(0.05, free.set)
+
+    asyncio.run(story())
+    assert closed == [True]
