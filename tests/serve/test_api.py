@@ -297,3 +297,13 @@ def test_metadata_of_a_gallery_made_elsewhere_may_be_any_json(
     client = serving()
     assert client.post("/v1/search", json={"item": crowd.item(0)}).json()["hits"][0]["metadata"]["number"] == 1 << 70
     assert client.get("/v1/identities/ada").json()["items"][0]["metadata"]["deep"] == deep
+
+
+def test_a_name_of_two_lines_is_not_taken_for_the_first(serving: Serving, crowd: Crowd) -> None:
+    client = serving()
+    enrolled(client, crowd, 1)
+    answer = client.post("/v1/identities", json={"identity": "p0\n", "items": [crowd.item(0)]})
+    assert (answer.status_code, answer.json()["type"]) == (422, "urn:gemel:invalid")
+    for method in ("GET", "DELETE"):
+        assert client.request(method, "/v1/identities/p0%0A").status_code == 404
+    assert client.get("/v1/identities").json()["total"] == 1

@@ -85,6 +85,8 @@ class Guard:
         try:
             headers = Headers(scope=scope)
             refuse_foreign(headers, self.hosts)
+            if "\n" in scope["path"]:  # a route would take what comes before it for the whole
+                raise Problem("not-found", "There is nothing at this address.")
             if whole(headers.get("content-length")) > self.limits.body:
                 raise Problem("too-large", f"A request has at most {self.limits.body:,} bytes.")
             await self.app(scope, taking, telling)

@@ -115,6 +115,7 @@ def people(service: Service, door: Door) -> APIRouter:
 
 
 def refuse_path(identity: str) -> None:
-    """Raises Problem for a name that no address can hold: clients take these for folders before they send them."""
-    if any(part in (".", "..", "") for part in identity.split("/")):
+    """Raises Problem for a name that no address can hold: clients take these for folders before they send them, and a
+    line ends where the pattern of a route does."""
+    if "\n" in identity or any(part in (".", "..", "") for part in identity.split("/")):
         raise Problem("invalid", f"identity: {identity!r} cannot stand in an address; call it otherwise.")
