@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ import numpy as np
 import pytest
 from starlette.testclient import TestClient
 
+from gemel.errors import GalleryError
 from gemel.gallery import Gallery
 from gemel.serve import Limits
 from gemel.siamese import Siamese
@@ -307,3 +309,31 @@ def test_a_name_of_two_lines_is_not_taken_for_the_first(serving: Serving, crowd:
     for method in ("GET", "DELETE"):
         assert client.request(method, "/v1/identities/p0%0A").status_code == 404
     assert client.get("/v1/identities").json()["total"] == 1
+
+
+def test_a_gallery_that_does_not_answer_is_not_waited_for_without_end(
+    serving: Serving, crowd: Crowd, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client = serving(limits=Limits(patience=0.1))
+    slow = threading.Event()
+    monkeypatch.setattr(Gallery, "search", lambda *args, **named: slow.wait(20))
+    answer = client.post("/v1/search", json={"item": crowd.item(0)})
+    slow.set()
+    assert (answer.status_code, answer.json()["type"]) == (503, "urn:gemel:unavailable")
+    assert client.post("/v1/embed", json={"items": [crowd.item(0)]}).status_code == 200
+
+
+def test_what_failed_half_way_is_noted_and_what_was_refused_is_not(
+    serving: Serving, crowd: Crowd, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client = serving(audit=tmp_path / "audit")
+    enrolled(client, crowd, 1)
+    assert client.delete("/v1/identities/nobody").status_code == 404
+
+    def broken(*args: object) -> None:
+        raise GalleryError("the disk is full")
+
+    monkeypatch.setattr(Gallery, "forget", broken)
+    assert client.delete("/v1/identities/p0").status_code == 503
+    lines = [json.loads(line) for line in (tmp_path / "audit").read_text().splitlines()]
+    assert [(line["action"], line.get("failed")) for line in lines] == [("enrol", None), ("delete", "GalleryError")]

@@ -185,7 +185,8 @@ def test_pages_of_other_sites_are_refused(serving: Serving, crowd: Crowd) -> Non
     client = serving()
     table = "\n".join(map(str, crowd.item(0))).encode()
     form: Any = {"data": {"identity": "mallory"}, "files": {"items": ("a.csv", table)}}
-    for headers in ({"Origin": "https://evil.example"}, {"Origin": "null"}, {"Sec-Fetch-Site": "cross-site"}):
+    others = [{"Origin": site} for site in ("https://evil.example", "null", "http://127.0.0.1:3000")]
+    for headers in (*others, {"Sec-Fetch-Site": "cross-site"}):
         answer = client.post("/v1/identities", headers=headers, **form)
         assert answer.status_code == 403
     assert client.get("/v1/identities").json()["total"] == 0

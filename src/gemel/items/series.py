@@ -193,4 +193,4 @@ def _place(name: str, found: Sheet, called: str) -> int:
         return found.names.index(name)
     if name.isdecimal() and 1 <= int(name) <= len(found.names):
         return int(name) - 1
-    raise UnreadableItem(called, f"has no column {name!r}, but {', '.join(found.names[:20])}")
+    raise UnreadableItem(called, f"has no column {name!r}, but {', '.join(each[:40] for each in found.names[:20])}")

@@ -61,7 +61,7 @@ class HitValue(BaseModel):
     id: str
     identity: str
     name: str
-    distance: float
+    distance: float | None
     metadata: dict[str, Any]
     kept: bool
 

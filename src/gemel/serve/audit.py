@@ -9,9 +9,13 @@ import json
 import logging
 import os
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+
+from gemel.errors import GemelError, NotEnrolled
 
 log = logging.getLogger("gemel.serve")
 
@@ -26,6 +30,19 @@ class Audit:
     def __init__(self, file: Path | None) -> None:
         self._lock = threading.Lock()
         self._file = None if file is None else open(file, "a", encoding="utf-8", opener=_private)  # noqa: SIM115 (closed by `close`)
+
+    @contextmanager
+    def noting(self, action: str, key: str | None, **what: Any) -> Iterator[dict[str, Any]]:
+        """Write a line once something is done, or has failed half way; what is added to the yielded values stands there
+        too. What was refused is not noted."""
+        try:
+            yield what
+        except NotEnrolled:
+            raise
+        except GemelError as error:
+            self.note(action, key, **what, failed=type(error).__name__)
+            raise
+        self.note(action, key, **what)
 
     def note(self, action: str, key: str | None, **what: Any) -> None:
         """Write one line, which is with the operating system when this returns.

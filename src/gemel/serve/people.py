@@ -57,8 +57,9 @@ def people(service: Service, door: Door) -> APIRouter:
             raise unusable(bad)
 
         def lasting() -> Enrolled:
-            done = gallery.enroll(asked.identity, good, asked.metadata, keep=asked.keep)
-            service.audit.note("enrol", key.name, identity=asked.identity, ids=list(done.ids))
+            with service.audit.noting("enrol", key.name, identity=asked.identity) as told:
+                done = gallery.enroll(asked.identity, good, asked.metadata, keep=asked.keep)
+                told["ids"] = list(done.ids)
             return done
 
         done = await service.ask(lasting)
@@ -82,8 +83,8 @@ def people(service: Service, door: Door) -> APIRouter:
         key = door.enter(request, "admin")
 
         def lasting() -> int:
-            removed = gallery.forget(identity)
-            service.audit.note("delete", key.name, identity=identity, items=removed)
+            with service.audit.noting("delete", key.name, identity=identity) as told:
+                told["items"] = removed = gallery.forget(identity)
             return removed
 
         return shown.answer({"identity": identity, "removed": await service.ask(lasting)})
@@ -105,9 +106,9 @@ def people(service: Service, door: Door) -> APIRouter:
         key = door.enter(request, "admin")
 
         def lasting() -> str:
-            row = gallery.forget_item(id)
-            service.audit.note("delete", key.name, identity=row.identity, ids=[id])
-            return row.identity
+            with service.audit.noting("delete", key.name, ids=[id]) as told:
+                told["identity"] = identity = gallery.forget_item(id).identity
+            return identity
 
         return shown.answer({"identity": await service.ask(lasting), "removed": 1})
 

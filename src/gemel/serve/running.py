@@ -83,7 +83,10 @@ def run(
                 f"Without API keys, whoever reaches {host} could enrol and delete. Make one: gemel key add GALLERY "
                 "NAME --scope admin; or leave out --host, and serve this machine only."
             )
-        say("No API keys: everyone on this machine may do everything, and nobody else can reach it.")
+        if settings.keys is None:
+            say("No API keys: everyone on this machine may do everything, and nobody else can reach it.")
+        else:
+            say(f"There are no keys in {settings.keys}, so nobody comes in yet: gemel key add GALLERY NAME makes one.")
     if not settings.durable:
         say("The gallery is in memory: what is enrolled is gone when this ends.")
     link = listening(host, port)

@@ -87,9 +87,19 @@ class Service:
         return [one for one in found if isinstance(one, Embedded)]
 
     async def ask(self, function: Callable[..., T], *args: Any, **named: Any) -> T:
-        """The answer of the gallery, without holding up the loop."""
-        loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._askers, lambda: function(*args, **named))
+        """The answer of the gallery, without holding up the loop.
+
+        Raises:
+            Problem: it does not come in time, as where another process writes for long. What was asked for may be done
+                all the same, and enrolling it again changes nothing.
+        """
+        loop, patience = asyncio.get_running_loop(), self.settings.limits.patience
+        try:
+            async with asyncio.timeout(patience):
+                return await loop.run_in_executor(self._askers, lambda: function(*args, **named))
+        except TimeoutError:
+            words = f"The gallery did not answer within {patience:g} seconds."
+            raise Problem("unavailable", words, retry=patience) from None
 
     def visible(self, ids: Sequence[str]) -> set[str]:
         """Which of these enrolled items can be shown."""
