@@ -95,4 +95,5 @@ What to type next
    gemel info {folder}/letters.gemel
    gemel enroll people.db six {folder}/digits/judge/6/0006.png --model {folder}/digits.gemel      one example is enough
    gemel identify people.db {folder}/digits/judge/6/0016.png
+   gemel serve people.db                        a page at http://127.0.0.1:8000 (pip install 'gemel[serve]')
    gemel train YOUR_FOLDER --out yours.gemel --dry-run      a folder per identity"""
