@@ -168,19 +168,18 @@ LARGE: dict[str, tuple[str, Callable[[], bytes], str]] = {
 }
 
 
-@pytest.mark.parametrize("name", LARGE)
+@pytest.mark.parametrize(
+    ("client", "name"), [(kind, name) for name, (kind, _, _) in LARGE.items()], indirect=["client"]
+)
 def test_files_that_become_large(name: str, client: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("gemel.serve.incoming.SAMPLES", 4_000_000)
-    kind, make, reason = LARGE[name]
-    if asked_of(client) != kind:
-        pytest.skip(f"is about a server of {kind}")
+    _, make, reason = LARGE[name]
     (bad,) = client.post("/v1/embed", files={"items": ("a", make())}).json()["bad"]
     assert reason in bad["reason"]
 
 
+@pytest.mark.parametrize("client", ["series"], indirect=True)
 def test_a_series_is_no_longer_than_the_limit_once_it_is_read(client: TestClient) -> None:
-    if asked_of(client) != "series":
-        pytest.skip("is about a server of series")
     spans = b"t,x,y\n0,1,2\n600,3,4\n"  # 6,000 points, 10,000 numbers being the limit
     rows = b"t,x,y\n" + b"".join(b"%d,1,2\n" % i for i in range(5_001))
     for content, reason in ((spans, "spans 6e+03 points"), (rows, "5,001 points; at most 5,000")):
@@ -189,17 +188,15 @@ def test_a_series_is_no_longer_than_the_limit_once_it_is_read(client: TestClient
     assert client.post("/v1/embed", files={"items": ("a.csv", b"t,x,y\n0,1,2\n400,3,4\n")}).json()["bad"] == []
 
 
+@pytest.mark.parametrize("client", ["text"], indirect=True)
 def test_accents_without_end_are_refused(client: TestClient) -> None:
-    if asked_of(client) != "text":
-        pytest.skip("is about a server of text")
     for text, reason in (("fox a" + "\u0301\u0316" * 60, "120 accents on one letter"), ("fo\u0301x e\u0316\u0301", "")):
         bad = client.post("/v1/embed", json={"items": [text]}).json()["bad"]
         assert reason in bad[0]["reason"] if reason else bad == []
 
 
+@pytest.mark.parametrize("client", ["image"], indirect=True)
 def test_a_file_is_decoded_as_what_it_was_looked_at(client: TestClient) -> None:
-    if asked_of(client) != "image":
-        pytest.skip("is about a server of image")
     answer = client.post("/v1/embed", files={"items": ("a.tif", two_faced())}).json()
     assert answer["bad"] == []
 

@@ -26,6 +26,8 @@ from gemel.siamese import Siamese
 from gemel.siamese.embedding import Embedded, encoded
 from gemel.siamese.onnx import Encoder
 
+SHORT = 1000
+"""Characters of a text that is looked at sooner than a thread for it would wake up."""
 SLOW = 0.05
 """Seconds an item from which on all cores work on it together, when nothing else is to be done."""
 
@@ -70,7 +72,7 @@ class Batcher:
     Args:
         twin: what embeds them.
         batch: items that are encoded at once.
-        linger: seconds that the first of them waits for others.
+        linger: seconds that a worker waits, at most, until its share of all items inside can be encoded together.
         waiting: items that may be inside; more are refused.
         workers: threads that encode; None: one for each core.
         seen: called with (items, seconds) after each batch.
@@ -122,7 +124,10 @@ class Batcher:
     async def _embedded(self, items: Sequence[Item]) -> list[Embedded | Bad]:
         loop, waiting = asyncio.get_running_loop(), deque(items)
         try:
-            found: list[Any] = await loop.run_in_executor(self._decoders, self._decoded, waiting)
+            if all(isinstance(item.source, str) and len(item.source) <= SHORT for item in items):
+                found: list[Any] = self._decoded(waiting)
+            else:
+                found = await loop.run_in_executor(self._decoders, self._decoded, waiting)
         finally:
             waiting.clear()  # where nobody waits any more, nothing more is decoded, and nothing is held
         raws = [one[0] for one in found if not isinstance(one, Bad)]
@@ -204,8 +209,8 @@ class Batcher:
             with self._come:
                 while not self._jobs and not self._closing:
                     self._come.wait()
-                if self.linger and len(self._jobs) < self.batch and not self._closing:
-                    self._come.wait_for(lambda: sum(len(job.raws) for job in self._jobs) >= self.batch, self.linger)
+                if self.linger:
+                    self._come.wait_for(self._is_worth_it, self.linger)
                 jobs, size = list[_Job](), 0
                 while self._jobs and (not jobs or size + len(self._jobs[0].raws) <= self.batch):
                     job = self._jobs.popleft()
@@ -214,6 +219,11 @@ class Batcher:
                         size += len(job.raws)
                 if jobs or (self._closing and not self._jobs):
                     return jobs
+
+    def _is_worth_it(self) -> bool:
+        """Whether a worker's share of all that is inside waits by now; call with the lock."""
+        waiting = sum(len(job.raws) for job in self._jobs)
+        return self._closing or waiting >= min(self.batch, self.inside / len(self._workers))
 
     def _fail(self, jobs: list[_Job], error: Exception) -> None:
         """Tell an error to the one job that it belongs to: those of a batch that failed are tried one by one."""

@@ -11,7 +11,7 @@ from collections.abc import MutableMapping
 from typing import Any
 from urllib.parse import urlsplit
 
-from starlette.datastructures import Headers, MutableHeaders
+from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from gemel.serve.door import OPEN
@@ -37,6 +37,8 @@ HEADERS = {
     "Permissions-Policy": "camera=(), microphone=(), geolocation=()",
     "Cache-Control": "no-store",
 }
+RAW = [(name.lower().encode(), value.encode()) for name, value in HEADERS.items()]
+PAGE = [*RAW[:-1], (b"cache-control", b"no-cache")]  # asked for again, and not sent again
 
 
 class Guard:
@@ -75,11 +77,9 @@ class Guard:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                headers = MutableHeaders(scope=message)
-                if scope["path"].startswith("/page/"):
-                    headers.setdefault("Cache-Control", "no-cache")  # asked for again, and not sent again
-                for name, value in HEADERS.items():
-                    headers.setdefault(name, value)
+                there = {name.lower() for name, _ in message["headers"]}
+                added = PAGE if scope["path"].startswith("/page/") else RAW
+                message["headers"] = [*message["headers"], *(pair for pair in added if pair[0] not in there)]
             await send(message)
 
         try:

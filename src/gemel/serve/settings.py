@@ -20,7 +20,7 @@ class Limits:
         points: numbers of a series or a vector, and of a whole request in JSON.
         k: neighbours that a search gives.
         batch: items that are encoded at once.
-        linger: seconds that the first of them waits for others; 0: what came while the batch before was encoded.
+        linger: seconds that a worker waits, at most, until its share of what is to be encoded is there; 0: not at all.
         waiting: items that were accepted and are not embedded yet; more are refused with 429.
         patience: seconds that a request waits for its embeddings before it is refused with 503.
         upload: seconds that a body may take to arrive.
@@ -36,7 +36,7 @@ class Limits:
     points: int = 1_000_000
     k: int = 100
     batch: int = 64
-    linger: float | int = 0
+    linger: float | int = 0.003
     waiting: int = 256
     patience: float | int = 30
     upload: float | int = 60

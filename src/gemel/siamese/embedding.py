@@ -216,7 +216,7 @@ def _each(
     groups: list[Int[np.ndarray, " _"]], raws: list[Raw], modality: Modality, encoder: Encoder, dim: int
 ) -> Iterator[tuple[Int[np.ndarray, " _"], Float[np.ndarray, "_ d"]]]:
     """Every group with its embeddings; several groups are encoded side by side, each on one core."""
-    if len(groups) < 2 or not isinstance(encoder, OnnxEncoder):
+    if len(groups) < 2 or not isinstance(encoder, OnnxEncoder) or encoder.threads == 1:
         for group in groups:
             yield group, _of_group([raws[i] for i in group], modality, encoder, dim)
         return
