@@ -121,20 +121,22 @@ class SQLiteStore:
 
     def changes(self, since: Seq, until: Seq = (1 << 63) - 1) -> Changes:
         """The last change of every row that changed after `since`, and not after `until`."""
-        columns, vectors, within = Columns(), bytearray(), (since, until)
+        columns, within = Columns(), (since, until)
         with self._spoken():
             self._db.execute("BEGIN")
             try:
+                vectors = np.empty((AT_ONCE, self._db.execute("SELECT dim FROM meta").fetchone()[0]), np.float32)
                 rows = self._db.execute(f"SELECT {COLUMNS} FROM rows {WITHIN}", within)
                 while some := rows.fetchmany(AT_ONCE):
+                    start = len(columns)
                     columns.extend(self._undamaged(some))
-                    vectors += b"".join(values[-2] for values in some)
+                    vectors = _with_room(vectors, len(columns))
+                    blobs = b"".join(values[-2] for values in some)
+                    vectors[start : len(columns)] = np.frombuffer(blobs, np.float32).reshape(len(some), -1)
                 gone = self._db.execute(f"SELECT id, seq FROM gone {WITHIN}", within).fetchall()
-                dim = self._db.execute("SELECT dim FROM meta").fetchone()[0]
             finally:
                 self._db.execute("COMMIT")
-        side_by_side = np.frombuffer(vectors, np.float32).reshape(len(columns), dim)
-        return Changes(columns, side_by_side, [Tombstone(*values) for values in gone])
+        return Changes(columns, vectors[: len(columns)], [Tombstone(*values) for values in gone])
 
     def meta(self) -> Meta:
         """What the store holds."""
@@ -288,6 +290,15 @@ def _keep(db: sqlite3.Connection, files: Mapping[str, bytes]) -> None:
     for name, content in files.items():
         parts = [content[start : start + CHUNK] for start in range(0, max(1, len(content)), CHUNK)]
         db.executemany("INSERT INTO model VALUES (?, ?, ?)", [(name, i, part) for i, part in enumerate(parts)])
+
+
+def _with_room(vectors: Float[np.ndarray, "n d"], count: int) -> Float[np.ndarray, "m d"]:
+    """The same, with places for `count` rows and more; what is not written to takes no memory."""
+    if count <= len(vectors):
+        return vectors
+    more = np.empty((2 * count, vectors.shape[1]), vectors.dtype)
+    more[: len(vectors)] = vectors
+    return more
 
 
 def _values(row: Row) -> tuple[Any, ...]:
