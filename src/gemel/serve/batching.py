@@ -1,8 +1,8 @@
 """Requests that arrive together are embedded together; no more is accepted than can be embedded in time.
 
-Items are decoded in a few threads, so that a large picture holds up nobody behind it, and encoded by one worker for
-each core, a batch at a time: whatever has come meanwhile is the next one. A worker keeps to its core, for the cores of
-a processor do more side by side than together. Knows a twin's modality and encoder; knows no HTTP.
+Items are decoded in a few threads, so that a large picture holds up nobody behind it, and encoded by workers, a
+batch at a time: whatever has come meanwhile is the next one. A worker keeps to one core, for the cores of a processor
+do more side by side than together. Knows a twin's modality and encoder; knows no HTTP.
 """
 
 from __future__ import annotations
@@ -74,7 +74,7 @@ class Batcher:
         batch: items that are encoded at once.
         linger: seconds that a worker waits, at most, until its share of all items inside can be encoded together.
         waiting: items that may be inside; more are refused.
-        workers: threads that encode; None: one for each core.
+        workers: threads that encode; None: one for each core, and one more.
         seen: called with (items, seconds) after each batch.
         load: what decodes an item; None: as the twin's modality does.
     """
@@ -100,9 +100,10 @@ class Batcher:
         self._jobs: deque[_Job] = deque()
         self._come = threading.Condition()
         self._closing = False
-        cores = workers or os.cpu_count() or 1
+        cores = os.cpu_count() or 1
+        count = workers or cores + 1  # while the answers of one are sent, the others keep the cores busy
         self._decoders = ThreadPoolExecutor(max(2, cores), thread_name_prefix="decode")
-        self._workers = [threading.Thread(target=self._run, name=f"encode {i}", daemon=True) for i in range(cores)]
+        self._workers = [threading.Thread(target=self._run, name=f"encode {i}", daemon=True) for i in range(count)]
         for worker in self._workers:
             worker.start()
 
