@@ -1,4 +1,5 @@
-# A gallery over HTTP, with keys. Nothing here trains: the image has no PyTorch.
+# A gallery over HTTP, with keys. Nothing here trains: the image has no PyTorch. The tests run these commands in a clean
+# virtual environment; they build no image.
 #
 #   docker build -t gemel .
 #   docker run --rm -v "$PWD/data:/data" gemel key add /data/people.db door --scope write

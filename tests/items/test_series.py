@@ -374,3 +374,14 @@ def test_windows_of_a_recording_are_items_and_it_is_their_group(tmp_path: Path) 
         read(tmp_path, hop=5)
     with pytest.raises(RecipeError, match="kind = 'sound' does not exist"):
         read(tmp_path, kind="sound")
+
+
+def test_numbers_without_names_are_the_channels_in_their_order() -> None:
+    modality = SeriesModality(channels=2, columns=("x", "y"), stamps="t", rate=10)
+    rows = [[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]]
+    for given in (rows, np.array(rows)):
+        np.testing.assert_array_equal(modality.load(given), np.array(rows, np.float32))
+    table = b"t,y,x\n0,2,1\n0.1,4,3\n0.2,6,5\n"
+    np.testing.assert_allclose(modality.load(table), np.array(rows), rtol=1e-6)
+    with pytest.raises(UnreadableItem, match="no column 'x'"):
+        modality.load([[0.0, 1.0, 2.0]] * 3)

@@ -26,6 +26,10 @@ from gemel.items import AudioModality, ImageModality, RecordModality, SeriesModa
 from gemel.items.modality import Modality
 from gemel.serve import Limits, Settings
 from gemel.serve.app import application
+from gemel.serve.bodies import Upload
+from gemel.serve.incoming import Reader
+from gemel.serve.problems import Problem
+from gemel.serve.schemas import MODELS
 from gemel.siamese import Method, Siamese
 
 MODALITIES: dict[str, Modality] = {
@@ -280,6 +284,23 @@ def test_memory_is_back_where_it_was(client: TestClient) -> None:
     flood()
     flood()
     assert held() - before < 64 << 20
+
+
+@pytest.mark.parametrize("path", sorted(MODELS))
+def test_the_examples_of_openapi_can_be_sent_as_they_stand(path: str, client: TestClient) -> None:
+    described = client.get("/openapi.json").json()["paths"][path]["post"]
+    example = described["requestBody"]["content"]["application/json"]["example"]
+    answer = client.post(path, json=example)
+    assert answer.status_code in (200, 201, 409), answer.text  # 409: this twin has no decision
+    assert not answer.json().get("bad")
+
+
+def test_sounds_of_rare_kinds_are_not_opened() -> None:
+    writer = pytest.importorskip("soundfile")
+    file = io.BytesIO()
+    writer.write(file, np.zeros(100, np.int16), 8000, format="VOC", subtype="PCM_16")
+    with pytest.raises(Problem, match="a kind that is not taken"):
+        Reader(AudioModality(rate=8000), Limits()).item(Upload(file.getvalue(), "a.voc"), "item")
 
 
 schemathesis = pytest.importorskip("schemathesis", reason="takes schemathesis")

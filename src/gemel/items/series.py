@@ -82,6 +82,8 @@ class SeriesModality:
 
         Args:
             source: a path, bytes of a file, an array or a list [time] or [time, channels], or a window of one of them.
+                Where columns of files have names, such an array has none and is the channels in their order, at the
+                rate.
 
         Raises:
             UnreadableItem: no table of numbers, other channels than expected, too short, or a channel of no value.
@@ -99,11 +101,12 @@ class SeriesModality:
         found = sheet(source, called) if isinstance(source, str | Path | bytes) else of_array(source, called)
         if len(found.values) > self.most:
             raise UnreadableItem(called, f"has {len(found.values):,} points; at most {self.most:,} are taken")
+        bare = self._is_bare(source, found)
         with np.errstate(over="ignore"):
-            values = found.values[:, self._places(found, called)].astype(np.float32)
+            values = found.values[:, range(self.channels) if bare else self._places(found, called)].astype(np.float32)
         if np.isinf(values).any():
             raise UnreadableItem(called, "holds a number that is too large")
-        if not self.stamps or not self.rate:
+        if bare or not self.stamps or not self.rate:
             return values
         stamps = found.values[:, _place(self.stamps, found, called)]
         if not np.isfinite(stamps).all() or (np.diff(stamps) < 0).any():
@@ -112,6 +115,12 @@ class SeriesModality:
             raise UnreadableItem(called, f"spans {span:.3g} points at a rate of {self.rate:g}; at most {self.most:,}")
         whole = signals.interpolated(self._some_of_each(values, called))
         return signals.regular(whole, stamps, self.rate).astype(np.float32)
+
+    def _is_bare(self, source: Any, found: Sheet) -> bool:
+        """Whether these are the channels themselves, in order and at the rate: numbers as many as there are channels,
+        without the names that columns of a file go by."""
+        named = any(not name.isdecimal() for name in (*self.columns, self.stamps) if name)
+        return named and not isinstance(source, str | Path | bytes) and found.values.shape[1] == self.channels
 
     def _places(self, found: Sheet, called: str) -> list[int]:
         if self.columns:

@@ -24,7 +24,7 @@ from gemel.serve.guarding import Guard
 from gemel.serve.keys import Keys
 from gemel.serve.people import people
 from gemel.serve.problems import Problem, problem_of
-from gemel.serve.schemas import MODELS, item_schema, schema_of
+from gemel.serve.schemas import MODELS, body_example, item_example, item_schema, schema_of
 from gemel.serve.service import Service
 from gemel.serve.settings import Settings
 
@@ -94,6 +94,9 @@ def _described(app: FastAPI, gallery: Gallery, *, keys: bool) -> dict[str, Any]:
         for model in models:
             known[model.__name__] = schema_of(model)
         known["Item"] = item_schema(gallery.twin.modality)
+        for path, asked in MODELS.items():
+            example = body_example(asked, item_example(gallery.twin.modality))
+            whole["paths"][path]["post"]["requestBody"]["content"]["application/json"]["example"] = example
         if keys:
             whole["components"]["securitySchemes"] = {"key": {"type": "http", "scheme": "bearer"}}
             whole["security"] = [{"key": []}]

@@ -39,6 +39,8 @@ SAMPLES = 50_000_000
 """Numbers of a sound, of all its channels, as it came and at the rate of the twin: two minutes of eight channels."""
 LONGEST_CELL = 32
 """Bytes of a number in a table, at most, on average."""
+SOUNDS = ("WAV", "WAVEX", "RF64", "FLAC", "OGG", "MP3", "AIFF", "AU")
+"""Formats of sounds that are opened: of all that libsndfile knows, those that people send."""
 FASTEST = 768_000
 """Samples in a second that a sound may have."""
 
@@ -217,6 +219,8 @@ def _sound(content: bytes, field: str) -> tuple[int, int, int]:
         about = file.info(io.BytesIO(content))
     except Exception:  # libsndfile's errors, and those of its wrapper
         raise _unreadable(field, "is no sound that can be read") from None
+    if about.format not in SOUNDS:
+        raise _unreadable(field, f"is a sound of a kind that is not taken ({', '.join(SOUNDS)})")
     if not 0 < about.samplerate <= FASTEST or not 0 < about.channels <= 64:
         raise _unreadable(field, f"claims {about.samplerate:,} samples in a second, {about.channels} channels")
     return int(about.frames), int(about.samplerate), int(about.channels)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import base64
 from typing import Annotated, Any, Self
 
 import orjson
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 from pydantic_core import PydanticCustomError
 
-from gemel.items import RecordModality
+from gemel.items import ImageModality, RecordModality, SeriesModality, TextModality, VectorModality
 from gemel.items.modality import Modality
 from gemel.serve.bodies import Body
 from gemel.serve.problems import Problem
@@ -153,6 +154,19 @@ def schema_of(model: type[BaseModel]) -> dict[str, Any]:
     return schema
 
 
+PICTURE = "iVBORw0KGgoAAAANSUhEUgAAAAgAAAAICAAAAADhZOFXAAAAEElEQVR4nGM8wQABTAwUMQA6AADYhMgK6QAAAABJRU5ErkJggg=="
+"""A grey PNG of 8 by 8 pixels."""
+SOUND = base64.b64encode(
+    b"RIFF"
+    + (836).to_bytes(4, "little")
+    + b"WAVEfmt "
+    + bytes([16, 0, 0, 0, 1, 0, 1, 0, 64, 31, 0, 0, 128, 62, 0, 0])
+    + bytes([2, 0, 16, 0])
+    + b"data"
+    + (800).to_bytes(4, "little")
+    + bytes(range(100)) * 8
+).decode()
+"""A WAV file of a twentieth of a second."""
 _FILE = {
     "type": "object",
     "properties": {"base64": {"type": "string", "contentEncoding": "base64"}, "name": {"type": "string"}},
@@ -164,15 +178,43 @@ _NUMBERS = {"type": "array", "items": {"type": "number"}, "minItems": 1}
 
 def item_schema(modality: Modality) -> dict[str, Any]:
     """What an item of this modality is in JSON, as a schema."""
+    return _shape(modality) | {"examples": [item_example(modality)]}
+
+
+def _shape(modality: Modality) -> dict[str, Any]:
     if isinstance(modality, RecordModality):
         fields = {name: item_schema(field) for name, field in modality.fields.items()}
         return {"type": "object", "properties": fields, "additionalProperties": False, "minProperties": 1}
-    if modality.name == "text":
-        return {"type": "string", "minLength": 1, "examples": ["How do I change my password?"]}
-    if modality.name == "vector":
-        dim = getattr(modality, "dim", 1)
-        return {**_NUMBERS, "minItems": dim, "maxItems": dim}
-    if modality.name == "series":
-        rows = {"type": "array", "items": _NUMBERS, "minItems": 2}
-        return {"anyOf": [rows, _FILE], "examples": [[[0.0] * getattr(modality, "channels", 1)] * 2]}
-    return {**_FILE, "examples": [{"base64": "iVBORw0KGgo=" if modality.name == "image" else "UklGRg==", "name": "a"}]}
+    if isinstance(modality, TextModality):
+        return {"type": "string", "minLength": 1}
+    if isinstance(modality, VectorModality):
+        return {**_NUMBERS, "minItems": modality.dim, "maxItems": modality.dim}
+    if isinstance(modality, SeriesModality):
+        return {"anyOf": [{"type": "array", "items": _NUMBERS, "minItems": 2}, _FILE]}
+    return dict(_FILE)
+
+
+def item_example(modality: Modality) -> Any:
+    """An item that can be sent as it stands."""
+    if isinstance(modality, RecordModality):
+        fields = {name: item_example(field) for name, field in modality.fields.items()}
+        return dict([next(iter(fields.items()))]) if modality.single else fields
+    if isinstance(modality, TextModality):
+        return "How do I change my password?"
+    if isinstance(modality, VectorModality):
+        return [round(0.1 * (i + 1), 1) for i in range(modality.dim)]
+    if isinstance(modality, SeriesModality):
+        return [[float(time + channel) for channel in range(modality.channels)] for time in range(4)]
+    return {"base64": PICTURE if isinstance(modality, ImageModality) else SOUND, "name": "example"}
+
+
+def body_example(model: type[Asked], item: Any) -> dict[str, Any]:
+    """A body that can be sent as it stands, of a twin of such items."""
+    several: dict[type[Asked], dict[str, Any]] = {
+        Verify: {"a": item, "b": item},
+        Embed: {"items": [item]},
+        Identify: {"item": item},
+        Search: {"item": item, "k": 5},
+        Enroll: {"identity": "ada", "items": [item], "metadata": {"site": "north"}},
+    }
+    return several[model]
