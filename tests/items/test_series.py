@@ -377,7 +377,7 @@ def test_windows_of_a_recording_are_items_and_it_is_their_group(tmp_path: Path) 
 
 
 def test_numbers_without_names_are_the_channels_in_their_order() -> None:
-    modality = SeriesModality(channels=2, columns=("x", "y"), stamps="t", rate=10)
+    modality = SeriesModality(channels=2, columns=("x", "y"), stamps="t")
     rows = [[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]]
     for given in (rows, np.array(rows)):
         np.testing.assert_array_equal(modality.load(given), np.array(rows, np.float32))

@@ -306,6 +306,7 @@ def test_sounds_of_rare_kinds_are_not_opened() -> None:
 schemathesis = pytest.importorskip("schemathesis", reason="takes schemathesis")
 
 
+@pytest.mark.filterwarnings("ignore:Do not use the `random` module")  # schemathesis does
 def test_whatever_openapi_describes_is_never_answered_with_5xx(client: TestClient) -> None:
     from hypothesis import HealthCheck, Phase, given, settings
     from schemathesis.checks import not_a_server_error

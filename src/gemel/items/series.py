@@ -82,8 +82,8 @@ class SeriesModality:
 
         Args:
             source: a path, bytes of a file, an array or a list [time] or [time, channels], or a window of one of them.
-                Where columns of files have names, such an array has none and is the channels in their order, at the
-                rate.
+                Where columns of files have names, such an array has none and is the channels in their order; where
+                series are brought to a rate by time stamps, it takes a file.
 
         Raises:
             UnreadableItem: no table of numbers, other channels than expected, too short, or a channel of no value.
@@ -106,7 +106,7 @@ class SeriesModality:
             values = found.values[:, range(self.channels) if bare else self._places(found, called)].astype(np.float32)
         if np.isinf(values).any():
             raise UnreadableItem(called, "holds a number that is too large")
-        if bare or not self.stamps or not self.rate:
+        if not self.stamps or not self.rate:
             return values
         stamps = found.values[:, _place(self.stamps, found, called)]
         if not np.isfinite(stamps).all() or (np.diff(stamps) < 0).any():
@@ -117,10 +117,15 @@ class SeriesModality:
         return signals.regular(whole, stamps, self.rate).astype(np.float32)
 
     def _is_bare(self, source: Any, found: Sheet) -> bool:
-        """Whether these are the channels themselves, in order and at the rate: numbers as many as there are channels,
-        without the names that columns of a file go by."""
-        named = any(not name.isdecimal() for name in (*self.columns, self.stamps) if name)
-        return named and not isinstance(source, str | Path | bytes) and found.values.shape[1] == self.channels
+        """Whether these are the channels themselves, in their order: numbers as many as there are channels, without
+        the names that columns of a file go by. Where time stamps are needed, they cannot do without."""
+        named = any(not name.isdecimal() for name in self.columns)
+        return (
+            named
+            and not (self.stamps and self.rate)
+            and not isinstance(source, str | Path | bytes)
+            and found.values.shape[1] == self.channels
+        )
 
     def _places(self, found: Sheet, called: str) -> list[int]:
         if self.columns:

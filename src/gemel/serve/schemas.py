@@ -189,7 +189,7 @@ def _shape(modality: Modality) -> dict[str, Any]:
         return {"type": "string", "minLength": 1}
     if isinstance(modality, VectorModality):
         return {**_NUMBERS, "minItems": modality.dim, "maxItems": modality.dim}
-    if isinstance(modality, SeriesModality):
+    if isinstance(modality, SeriesModality) and not (modality.stamps and modality.rate):
         return {"anyOf": [{"type": "array", "items": _NUMBERS, "minItems": 2}, _FILE]}
     return dict(_FILE)
 
@@ -203,9 +203,18 @@ def item_example(modality: Modality) -> Any:
         return "How do I change my password?"
     if isinstance(modality, VectorModality):
         return [round(0.1 * (i + 1), 1) for i in range(modality.dim)]
+    if isinstance(modality, SeriesModality) and modality.stamps and modality.rate:
+        return {"base64": base64.b64encode(_stamped(modality)).decode(), "name": "example.csv"}
     if isinstance(modality, SeriesModality):
         return [[float(time + channel) for channel in range(modality.channels)] for time in range(4)]
     return {"base64": PICTURE if isinstance(modality, ImageModality) else SOUND, "name": "example"}
+
+
+def _stamped(modality: SeriesModality) -> bytes:
+    """A table of a series with time stamps, which numbers alone cannot say."""
+    names = [modality.stamps, *(modality.columns or [f"channel {i + 1}" for i in range(modality.channels)])]
+    rows = [[time / modality.rate, *(time + channel for channel in range(modality.channels))] for time in range(4)]
+    return "\n".join(",".join(map(str, row)) for row in (names, *rows)).encode()
 
 
 def body_example(model: type[Asked], item: Any) -> dict[str, Any]:
