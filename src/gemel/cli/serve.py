@@ -10,8 +10,6 @@ import typer
 from gemel.cli.options import Threads
 from gemel.cli.output import note
 
-LOOPBACK = ("127.0.0.1", "localhost", "::1")
-
 
 def serve(
     target: Annotated[
@@ -60,7 +58,7 @@ def serve(
     gemel serve people.db --host 0.0.0.0 --name gemel.example
     """
     from gemel.serve import Limits, Settings
-    from gemel.serve.running import files_of, gallery_of, run
+    from gemel.serve.running import LOOPBACK, files_of, gallery_of, run
 
     people = gallery_of(target, model, threads)
     beside = files_of(target)
@@ -69,7 +67,7 @@ def serve(
         limits=Limits(rate=rate, waiting=waiting, batch=batch, body=body << 20),
         keys=keys,
         audit=audit or beside.audit,
-        hosts=(*LOOPBACK, "[::1]", *(name or ())) if keys is None or name else (),
+        hosts=(*LOOPBACK, *(name or ())) if keys is None or name else (),
         files=show_files,
         name=beside.name,
         durable=beside.keys is not None or "://" in target,

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request, Response
 
-from gemel.gallery import Enrolled
+from gemel.gallery import Gallery
 from gemel.items.decoded import Bad
 from gemel.serve import answers, shown
 from gemel.serve.bodies import body_of
@@ -34,15 +34,7 @@ def people(service: Service, door: Door) -> APIRouter:
     ) -> Response:
         """Who is enrolled, in order of the names."""
         door.enter(request, "read")
-
-        def answer() -> dict[str, Any]:
-            names = gallery.identities()
-            fitting = [name for name in names if q.casefold() in name.casefold()] if q else names
-            page = heapq.nsmallest(limit + 1, (name for name in fitting if name > after))
-            listed = [{"identity": name, "items": gallery.count(name)} for name in page[:limit]]
-            return {"identities": listed, "total": len(fitting), "next": page[limit - 1] if len(page) > limit else None}
-
-        return shown.answer(await service.ask(answer))
+        return shown.answer(await service.ask(page_of, gallery, after, limit, q))
 
     @router.post("/v1/identities", status_code=201, **speaks(Enroll, answers.EnrollAnswer, also=200))
     async def enroll(request: Request) -> Response:
@@ -55,14 +47,7 @@ def people(service: Service, door: Door) -> APIRouter:
         bad = tuple(one for one in found if isinstance(one, Bad))
         if not good:
             raise unusable(bad)
-
-        def lasting() -> Enrolled:
-            with service.audit.noting("enrol", key.name, identity=asked.identity) as told:
-                done = gallery.enroll(asked.identity, good, asked.metadata, keep=asked.keep)
-                told["ids"] = list(done.ids)
-            return done
-
-        done = await service.ask(lasting)
+        done = await service.ask(service.enroll, key.name, asked, good)
         values = shown.enrolled(done) | {"bad": [shown.bad(one) for one in bad]}
         return shown.answer(values, 201 if done.added else 200)
 
@@ -81,13 +66,7 @@ def people(service: Service, door: Door) -> APIRouter:
     async def forget(request: Request, identity: str) -> Response:
         """Delete an identity with all its items. Nothing of them stays."""
         key = door.enter(request, "admin")
-
-        def lasting() -> int:
-            with service.audit.noting("delete", key.name, identity=identity) as told:
-                told["items"] = removed = gallery.forget(identity)
-            return removed
-
-        return shown.answer({"identity": identity, "removed": await service.ask(lasting)})
+        return shown.answer({"identity": identity, "removed": await service.ask(service.forget, key.name, identity)})
 
     @router.get("/v1/items/{id}", **speaks(None, answers.PreviewAnswer, 404))
     async def item(request: Request, id: str) -> Response:
@@ -104,15 +83,18 @@ def people(service: Service, door: Door) -> APIRouter:
     async def forget_item(request: Request, id: str) -> Response:
         """Delete one item. Nothing of it stays; without its last item an identity is not enrolled any more."""
         key = door.enter(request, "admin")
-
-        def lasting() -> str:
-            with service.audit.noting("delete", key.name, ids=[id]) as told:
-                told["identity"] = identity = gallery.forget_item(id).identity
-            return identity
-
-        return shown.answer({"identity": await service.ask(lasting), "removed": 1})
+        return shown.answer({"identity": await service.ask(service.forget_item, key.name, id), "removed": 1})
 
     return router
+
+
+def page_of(gallery: Gallery, after: str, limit: int, q: str) -> dict[str, Any]:
+    """One page of the identities whose names hold `q`."""
+    names = gallery.identities()
+    fitting = [name for name in names if q.casefold() in name.casefold()] if q else names
+    page = heapq.nsmallest(limit + 1, (name for name in fitting if name > after))
+    shown_here = [{"identity": name, "items": gallery.count(name)} for name in page[:limit]]
+    return {"identities": shown_here, "total": len(fitting), "next": page[limit - 1] if len(page) > limit else None}
 
 
 def refuse_path(identity: str) -> None:

@@ -17,7 +17,8 @@ from gemel.serve.keys import Keys
 from gemel.serve.settings import Settings
 from gemel.siamese import Siamese
 
-LOOPBACK = ("127.0.0.1", "localhost", "::1")
+LOOPBACK = ("127.0.0.1", "localhost", "::1", "[::1]")
+"""What the own machine is called, as an address and in the `Host` of a request."""
 
 
 @dataclass(frozen=True)

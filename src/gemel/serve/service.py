@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 
 from starlette.requests import Request
 
-from gemel.gallery import Gallery, Row
+from gemel.gallery import Enrolled, Gallery, Row
 from gemel.items.decoded import Bad
 from gemel.serve import shown
 from gemel.serve.audit import Audit
@@ -23,6 +23,7 @@ from gemel.serve.bodies import Body
 from gemel.serve.incoming import Reader, bounded
 from gemel.serve.metrics import Metrics
 from gemel.serve.problems import Problem
+from gemel.serve.schemas import Enroll
 from gemel.serve.settings import Settings
 from gemel.siamese.embedding import Embedded
 
@@ -100,6 +101,25 @@ class Service:
         except TimeoutError:
             words = f"The gallery did not answer within {patience:g} seconds."
             raise Problem("unavailable", words, retry=patience) from None
+
+    def enroll(self, key: str, asked: Enroll, items: list[Embedded]) -> Enrolled:
+        """Make items known; what this returns is kept, and noted."""
+        with self.audit.noting("enrol", key, identity=asked.identity) as told:
+            done = self.gallery.enroll(asked.identity, items, asked.metadata, keep=asked.keep)
+            told["ids"] = list(done.ids)
+        return done
+
+    def forget(self, key: str, identity: str) -> int:
+        """Remove an identity, and note it; returns how many items are gone."""
+        with self.audit.noting("delete", key, identity=identity) as told:
+            told["items"] = removed = self.gallery.forget(identity)
+        return removed
+
+    def forget_item(self, key: str, id: str) -> str:
+        """Remove an item, and note it; returns whom it showed."""
+        with self.audit.noting("delete", key, ids=[id]) as told:
+            told["identity"] = identity = self.gallery.forget_item(id).identity
+        return identity
 
     def visible(self, ids: Sequence[str]) -> set[str]:
         """Which of these enrolled items can be shown."""
