@@ -16,7 +16,7 @@ from gemel.learn.train import train
 from gemel.neighbors.staged import close_in_stages, nearest_in_stages
 from gemel.recipe import Recipe
 from gemel.siamese.duplication import duplicates, known_already
-from gemel.siamese.pairhead import PairHead
+from gemel.siamese.pairhead import NetworkHead
 
 QUICK = Recipe(width=16, depth=1, dim=8, steps=80, checks=4, lr=5e-3, precision="fp32", holdout=0.2, head=True)
 
@@ -44,7 +44,7 @@ def pairs_that_differ_in_what_they_share(n: int = 600, seed: int = 0) -> Collect
 
 def test_it_says_the_same_either_way_round_and_what_pytorch_says() -> None:
     made = network()
-    head = PairHead(_onnx(made, 8), gemel.distances.distance("cosine"))
+    head = NetworkHead(_onnx(made, 8), gemel.distances.distance("cosine"))
     a, b = vectors(20), vectors(20, seed=1)
     np.testing.assert_allclose(head.paired(a, b), head.paired(b, a), atol=1e-5)
     with torch.no_grad():

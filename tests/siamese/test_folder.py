@@ -15,7 +15,7 @@ from gemel.items import Collection
 from gemel.siamese import Siamese, Trained, folder
 from gemel.siamese.grades import Grades
 from gemel.siamese.manifest import DECISION, ENCODER, FILES, FORMAT, GRADES, MANIFEST, PREFIXES, WEIGHTS, Part
-from gemel.siamese.pairhead import PairHead
+from gemel.siamese.pairhead import head_of
 from gemel.siamese.storing import stored
 
 
@@ -30,7 +30,7 @@ def saved(calibrated: Siamese, tmp_path: Path) -> Path:
 def full(calibrated: Siamese, saved: Path) -> Path:
     """A model that holds every file there may be, of whatever kind of twin and format."""
     assert calibrated.decision is not None
-    manifest, parts = stored(Siamese.load(saved).but(head=PairHead(bytes(range(256)), calibrated.metric)))
+    manifest, parts = stored(Siamese.load(saved).but(head=head_of(bytes(range(256)), calibrated.metric)))
     prefixes = json.dumps([{"dim": 8, "decision": calibrated.decision.json(), "grades": None}])
     rest = dict.fromkeys(FILES, Part.of(bytes(range(256))))
     return folder.write(saved, manifest, {**rest, **parts, PREFIXES: Part.of(prefixes.encode())})

@@ -19,17 +19,19 @@ from gemel.errors import NotEnoughData
 from gemel.items import UNKNOWN
 from gemel.learn.distances import distance as kernel
 from gemel.learn.doubt import Doubt
+from gemel.learn.encoders import Frames
 from gemel.learn.export import as_onnx
 from gemel.learn.held_out import HeldOut, metric_of
 from gemel.learn.learner import Learner, embedded, held_out_rows
 from gemel.learn.losses import Knows
 from gemel.learn.negatives import hard_negatives
 from gemel.learn.training_set import TrainingSet
+from gemel.learn.warping import learned_warping
 from gemel.measure import pairs_of
 from gemel.siamese.pairhead import A, B
 
 if TYPE_CHECKING:
-    from jaxtyping import Float, Int
+    from jaxtyping import Bool, Float, Int
 
 EPOCHS, BATCH, LR, DECAY, HIDDEN, DROPOUT = 40, 256, 1e-3, 1e-2, 128, 0.3
 NEGATIVES = 4
@@ -67,17 +69,30 @@ class PairNetwork(nn.Module):
 
 
 class _Pairs:
-    """Pairs of both kinds to learn from: positions, and 1 for same, 0 for different, or a score."""
+    """Pairs of both kinds to learn from: positions, and 1 for same, 0 for different, or a score.
 
-    def __init__(self, a: Int[np.ndarray, " m"], b: Int[np.ndarray, " m"], value: Float[np.ndarray, " m"]) -> None:
+    Args:
+        skilled: which of the different ones are of an impostor with the identity that it imitates; None: none.
+    """
+
+    def __init__(
+        self,
+        a: Int[np.ndarray, " m"],
+        b: Int[np.ndarray, " m"],
+        value: Float[np.ndarray, " m"],
+        skilled: Bool[np.ndarray, " m"] | None = None,
+    ) -> None:
         _refuse_one_kind(value)
         self.a, self.b, self.value = torch.from_numpy(a), torch.from_numpy(b), torch.from_numpy(value)
-        share = float((value > 0.5).mean())
-        self.weight = torch.where(self.value > 0.5, 0.5 / share, 0.5 / (1 - share)).float()  # both kinds weigh the same
+        same = value > 0.5
+        kinds = [same, ~same] if skilled is None or not skilled.any() else [same, ~same & ~skilled, skilled]
+        weight = sum(each * (0.5 if each is same else 0.5 / (len(kinds) - 1)) / max(1, each.sum()) for each in kinds)
+        self.weight = torch.from_numpy(len(value) * np.asarray(weight, np.float32))  # both kinds weigh the same
 
 
 def learned_head(learner: Learner) -> bytes:
-    """A pair head for a finished encoder, as ONNX; that with the lowest held-out error is kept.
+    """A pair head for a finished encoder, as `head_of` reads it: of frames, one that aligns them; otherwise a network,
+    and that with the lowest held-out error is kept.
 
     Raises:
         NotEnoughData: nothing is known of any pair, or all are the same and no other item is there to differ from.
@@ -85,6 +100,8 @@ def learned_head(learner: Learner) -> bytes:
     data, recipe = learner.steps.data, learner.recipe
     vectors = embedded(learner, data, np.arange(len(data)))
     pairs = _pairs_of(learner, vectors.numpy())
+    if isinstance(learner.encoder.backbone, Frames):
+        return learned_warping(learner.encoder.backbone, vectors.numpy(), pairs.a, pairs.b, pairs.value, pairs.weight)
     torch.manual_seed(recipe.seed)
     network = PairNetwork(vectors.shape[1], metric_of(recipe))
     watched = None if learner.held_out is None else (learner.held_out, held_out_rows(learner))
@@ -97,13 +114,14 @@ def _pairs_of(learner: Learner, vectors: Float[np.ndarray, "n d"]) -> _Pairs:
     data, seed = learner.steps.data, learner.recipe.seed
     if len(data.value) and data.told is not Knows.POSITIVES:
         return _Pairs(data.a, data.b, data.value.astype(np.float32))
-    unit = data.identity
+    unit, skilled = data.identity, np.zeros((2, 0), np.int64)
     if len(data.value):
         unit = data.chains
         a, b = data.a, data.b
     else:
-        a, b, same = pairs_of(unit, impostor_of=data.impostor_of, limit=MOST, seed=seed)
-        a, b = a[same], b[same]
+        both = pairs_of(unit, impostor_of=data.impostor_of, limit=MOST, seed=seed)
+        a, b = both.a[both.same], both.b[both.same]
+        skilled = np.stack([both.a, both.b])[:, (unit[both.a] < 0) | (unit[both.b] < 0)]
     metric = distances.distance(metric_of(learner.recipe))
     side, codes = data.side, np.where(unit >= 0, unit, UNKNOWN)
     hard = hard_negatives(vectors, codes, NEGATIVES, metric, doubt=Doubt(within=0.0), side=side)
@@ -111,8 +129,10 @@ def _pairs_of(learner: Learner, vectors: Float[np.ndarray, "n d"]) -> _Pairs:
     easy = rng.integers(len(data), size=(2, len(hard)))
     easy = easy[:, (unit[easy[0]] != unit[easy[1]]) & (unit[easy] >= 0).all(axis=0)]
     easy = easy if side is None else easy[:, side[easy].sum(axis=0) == 1]
-    left, right = np.concatenate([a, hard.anchor, easy[0]]), np.concatenate([b, hard.negative, easy[1]])
-    return _Pairs(left, right, (np.arange(len(left)) < len(a)).astype(np.float32))
+    left = np.concatenate([a, hard.anchor, easy[0], skilled[0]])
+    right = np.concatenate([b, hard.negative, easy[1], skilled[1]])
+    number = np.arange(len(left))
+    return _Pairs(left, right, (number < len(a)).astype(np.float32), number >= len(left) - skilled.shape[1])
 
 
 def refuse_one_kind(data: TrainingSet) -> None:

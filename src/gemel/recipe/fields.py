@@ -39,8 +39,8 @@ class Recipe:
     # the shared subnetwork
     encoder: Annotated[
         str | None,
-        "conv, residual, delay, dense, recurrent, transformer, or pretrained:NAME_OR_FOLDER (Hugging Face); of "
-        "records, FIELD=ENCODER,…",
+        "conv, residual, delay, frames, dense, recurrent, transformer, or pretrained:NAME_OR_FOLDER (Hugging Face); "
+        "of records, FIELD=ENCODER,…",
     ] = None
     fusion: Annotated[str | None, "how the fields of a record become one embedding"] = None
     branches: Annotated[
@@ -69,7 +69,10 @@ class Recipe:
     prefixes: Annotated[str | None, "first dimensions that are to be embeddings too, such as 64,128"] = None
     memory: Annotated[int, "embeddings of earlier batches that a batch is compared with too; 0: none"] = 0
 
-    head: Annotated[bool, "learn a pair head too: a small network that looks at two embeddings once more"] = False
+    head: Annotated[
+        bool,
+        "learn a pair head too, which looks at two embeddings once more: a small network; of frames, one that aligns them",
+    ] = False
 
     # which items meet in a batch
     identities: Annotated[int | None, "identities in a batch"] = None

@@ -3,7 +3,8 @@
     manifest.json        what the model is, and the checksum of every file beside it; closes with its own
     encoder.onnx         the shared encoder; absent where vectors are compared as they are
     branch-1.onnx, …     the encoders of two branches, in its place
-    head.onnx            the pair head; absent where the distance of the embeddings decides
+    head.onnx            the pair head, a network; absent where the distance of the embeddings decides
+    head.json            the pair head, a warped one, in its place
     decision.json        from distance to probability, for each method of comparing; absent until calibrated
     grades.json          from distance to score, for each method; absent unless calibrated on scores
     prefixes.json        in format 1, both for the first dimensions alone

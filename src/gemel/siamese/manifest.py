@@ -18,9 +18,9 @@ FORMAT = 2
 
 MANIFEST = "manifest.json"
 ENCODER, HEAD, DECISION, GRADES, SEEN = "encoder.onnx", "head.onnx", "decision.json", "grades.json", "seen.npy"
-PREFIXES, WEIGHTS = "prefixes.json", "weights.safetensors"
+PREFIXES, WEIGHTS, WARPED = "prefixes.json", "weights.safetensors", "head.json"
 BRANCHES = ("branch-1.onnx", "branch-2.onnx")
-FILES = (ENCODER, *BRANCHES, HEAD, DECISION, PREFIXES, GRADES, SEEN, WEIGHTS)
+FILES = (ENCODER, *BRANCHES, HEAD, WARPED, DECISION, PREFIXES, GRADES, SEEN, WEIGHTS)
 """Every file that a model folder may hold beside its manifest."""
 
 

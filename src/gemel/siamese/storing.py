@@ -14,10 +14,22 @@ from gemel.items.registry import modality_from
 from gemel.siamese.branches import BranchEncoders
 from gemel.siamese.decision import Decision
 from gemel.siamese.grades import Grades
-from gemel.siamese.manifest import BRANCHES, DECISION, ENCODER, GRADES, HEAD, PREFIXES, SEEN, WEIGHTS, Manifest, Part
+from gemel.siamese.manifest import (
+    BRANCHES,
+    DECISION,
+    ENCODER,
+    GRADES,
+    HEAD,
+    PREFIXES,
+    SEEN,
+    WARPED,
+    WEIGHTS,
+    Manifest,
+    Part,
+)
 from gemel.siamese.onnx import Encoder, OnnxEncoder, Verbatim
 from gemel.siamese.operating import Method
-from gemel.siamese.pairhead import PairHead
+from gemel.siamese.pairhead import PairHead, head_of
 from gemel.siamese.seen import Seen
 
 if TYPE_CHECKING:
@@ -34,7 +46,7 @@ def stored(twin: Siamese) -> tuple[Manifest, dict[str, Part]]:
     if isinstance(twin.encoder, BranchEncoders):
         parts |= {BRANCHES[i]: Part.of(one.content) for i, one in enumerate(twin.encoder.encoders.values())}
     if twin.head is not None:
-        parts[HEAD] = Part.of(twin.head.content)
+        parts[twin.head.file] = Part.of(twin.head.content)
     if twin.decisions:
         parts[DECISION] = _json([each.json() for each in twin.decisions])
     if twin.gradings:
@@ -68,7 +80,7 @@ def fields_of(
         "modality": modality_from(manifest.modality),
         "encoder": _encoder(manifest, parts, method, providers=providers, threads=threads),
         "method": method,
-        "head": PairHead(parts[HEAD].read(), distance(method.distance), threads=threads) if HEAD in parts else None,
+        "head": _head(parts, method, threads=threads),
         "decisions": decisions,
         "gradings": gradings,
         "origin": manifest.origin,
@@ -86,6 +98,11 @@ def _encoder(manifest: Manifest, parts: Mapping[str, Part], method: Method, **ho
             }
         )
     return OnnxEncoder(parts[ENCODER].read(), **how, **manifest.wiring) if ENCODER in parts else Verbatim()
+
+
+def _head(parts: Mapping[str, Part], method: Method, *, threads: int | None) -> PairHead | None:
+    kept = parts.get(HEAD) or parts.get(WARPED)
+    return None if kept is None else head_of(kept.read(), distance(method.distance), threads=threads)
 
 
 def restored(parts: Mapping[str, Part]) -> tuple[tuple[Decision, ...], tuple[Grades, ...]]:

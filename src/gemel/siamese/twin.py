@@ -29,7 +29,7 @@ from gemel.siamese.grades import Grades
 from gemel.siamese.manifest import Origin, Part, finite
 from gemel.siamese.onnx import Encoder, OnnxEncoder, Verbatim
 from gemel.siamese.operating import Method
-from gemel.siamese.pairhead import PairHead
+from gemel.siamese.pairhead import PairHead, head_of
 from gemel.siamese.prefix import promised, shortened
 from gemel.siamese.seen import Seen
 from gemel.siamese.storing import fields_of, stored
@@ -337,11 +337,11 @@ class Siamese:
         return replace(self, **changes)
 
     def with_head(self, content: bytes) -> Self:
-        """The same twin with a pair head, an ONNX network: how far apart two items are is for it to say.
+        """The same twin with a pair head, a file that `head_of` reads: how far apart two items are is for it to say.
 
         A decision belonged to the distance before, so there is none now.
         """
-        head = PairHead(content, distances.distance(self.method.distance))
+        head = head_of(content, distances.distance(self.method.distance))
         method = replace(self.method, head=head.key)
         return self.but(head=head, method=method, decisions=(), gradings=())
 

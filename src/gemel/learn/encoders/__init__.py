@@ -7,16 +7,20 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from gemel.errors import RecipeError
 from gemel.items.audio import AudioModality
 from gemel.items.image import ImageModality
 from gemel.items.modality import Modality
+from gemel.items.signals import prepared
 from gemel.items.sounds import HOP
 from gemel.items.text import TextModality
 from gemel.learn.encoders.conv import conv
 from gemel.learn.encoders.delay import Delay
 from gemel.learn.encoders.dense import dense
 from gemel.learn.encoders.encoder import Backbone, Encoder, Head
+from gemel.learn.encoders.frames import Frames
 from gemel.learn.encoders.fusion import Branch, Branches, Fusion
 from gemel.learn.encoders.mel import Mel
 from gemel.learn.encoders.recurrent import Recurrent, RecurrentSeries
@@ -29,6 +33,7 @@ __all__ = [
     "Branch",
     "Branches",
     "Encoder",
+    "Frames",
     "Head",
     "build",
     "pretrained_audio",
@@ -41,6 +46,7 @@ FITS = {
     "conv": ("image", "audio"),
     "residual": ("image", "series", "audio"),
     "delay": ("series", "audio"),
+    "frames": ("series",),
     "dense": ("vector",),
     "recurrent": ("text", "series", "audio"),
     "transformer": ("text",),
@@ -63,10 +69,11 @@ def build(recipe: Recipe, modality: Modality, *, pretrained_config: dict[str, An
     """
     backbone = _backbone(recipe, modality, pretrained_config)
     own = modality.name == "text" and str(recipe.encoder).startswith("pretrained:")
-    plain = isinstance(backbone, Branches) or (own and recipe.dim in (None, backbone.features))
+    frames = isinstance(backbone, Frames)
+    plain = frames or isinstance(backbone, Branches) or (own and recipe.dim in (None, backbone.features))
     dim = backbone.features if plain else _given(recipe, "dim")
     weighted = recipe.distance == "learned"
-    head = Head(backbone.features, dim, dropout=recipe.dropout, weighted=weighted, plain=plain)
+    head = Head(backbone.features, dim, dropout=recipe.dropout, unit=not frames, weighted=weighted, plain=plain)
     return Encoder(backbone, head).train()  # what comes trained comes in evaluation mode, without dropout
 
 
@@ -101,12 +108,25 @@ def _of_fields(recipe: Recipe, modality: Any, pretrained_configs: dict[str, Any]
 
 
 def _of_series(recipe: Recipe, kind: str, modality: Any) -> Backbone:
+    if kind == "frames":
+        return Frames(modality.width, _points(modality))
     how: dict[str, Any] = {name: _given(recipe, name) for name in ("width", "depth", "pooling")}
     if kind == "conv":
         return Mel(modality.channels, modality.mels, norm=_given(recipe, "norm"), **how)
     if kind == "recurrent":
         return RecurrentSeries(modality.width, cell=_given(recipe, "cell"), **how)
     return (Delay if kind == "delay" else Wave)(modality.width, norm=_given(recipe, "norm"), **how)
+
+
+def _points(modality: Any) -> int:
+    """How many points every prepared series has. Raises RecipeError where that differs."""
+    counts = {len(prepared(np.zeros((t, modality.channels)), modality.steps)) for t in (16, 31)}
+    if len(counts) > 1:
+        raise RecipeError(
+            "The encoder frames takes the points of a series as they are, and needs as many of each: say how many, as "
+            "the last step of prepare, such as resample=96."
+        )
+    return counts.pop()
 
 
 def _of_texts(recipe: Recipe, kind: str, modality: Any, pretrained_config: dict[str, Any] | None) -> Backbone:
