@@ -41,7 +41,7 @@ def bare(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def model(gemel: Shell, bare: Path, people: Path) -> Path:
-    for words in ((), ("--refs", 3, "--pool", "minimum", "--normalise")):
+    for words in ((), ("--refs", 3, "--pool", "minimum", "--normalise", 1)):
         ran = gemel("calibrate", bare, people, "--impostors", "_forg", *words)
         assert ran.code == 0, ran.err
     return bare
@@ -67,7 +67,7 @@ def test_calibrate_verify_and_evaluate_against_references(
     assert measured["method"]["pooling"] == "minimum"
     assert measured["skilled"]["eer"] > measured["random"]["eer"]
     assert len(measured["costs"]) == len(twin.decisions[1].points)
-    words = gemel("evaluate", model, fresh, "--impostors", "_forg", "--refs", 2, "--pool", "trimmed", "--no-normalise")
+    words = gemel("evaluate", model, fresh, "--impostors", "_forg", "--refs", 2, "--pool", "trimmed", "--normalise", 0)
     assert "trials against 2 references (trimmed)" in words.out
     assert "Not calibrated for its method" in words.out
 
@@ -93,7 +93,7 @@ def test_a_rate_is_asked_against_either_kind(gemel: Shell, bare: Path, tmp_path:
         (("verify", "A", "--refs", "A", "--score"), "--score says how similar two items are"),
         (("verify", "A", "--refs"), "Compare A with another item"),
         (("calibrate", "DATA", "--refs", 6), "6 references .* 7 items .*of 24 identities .*, 0 have so many"),
-        (("calibrate", "DATA", "--normalise"), "say with refs how many"),
+        (("calibrate", "DATA", "--normalise", 1), "say with refs how many"),
         (("evaluate", "DATA", "--refs", 3, "--report", "r.html"), "A report is about pairs"),
     ],
 )

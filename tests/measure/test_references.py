@@ -47,8 +47,8 @@ def test_one_reference_unlike_the_others_does_not_count_when_trimmed() -> None:
 
 @pytest.mark.parametrize("metric", DISTANCES.values(), ids=DISTANCES.keys())
 @pytest.mark.parametrize("pool", POOLS)
-@pytest.mark.parametrize("normalise", [False, True])
-def test_scores_are_what_a_loop_gives(metric: Distance, pool: str, normalise: bool) -> None:
+@pytest.mark.parametrize("normalise", [0.0, 0.5, 1.0])
+def test_scores_are_what_a_loop_gives(metric: Distance, pool: str, normalise: float) -> None:
     rng = np.random.default_rng(0)
     vectors = rng.normal(size=(30, 6)).astype(np.float32)
     references = np.stack([rng.choice(30, 4, replace=False) for _ in range(5)])
@@ -61,7 +61,7 @@ def test_scores_are_what_a_loop_gives(metric: Distance, pool: str, normalise: bo
     for row, one in zip(references[draw], item, strict=True):
         among = [apart(i, j) for i, j in itertools.permutations(row, 2)]
         score = LOOPS[pool]([apart(one, i) for i in row])
-        expected.append(score / (sum(among) / len(among)) if normalise else score)
+        expected.append(score / (sum(among) / len(among)) ** normalise)
     found = scored(vectors, references, draw, item, metric=metric, pool=pool, normalise=normalise)
     np.testing.assert_allclose(found, expected, rtol=1e-5)
     mixed = np.stack([rng.permutation(row) for row in references])
@@ -80,14 +80,14 @@ def test_one_reference_is_the_distance_of_a_pair(pool: str) -> None:
 def test_normalised_scores_know_no_unit() -> None:
     vectors = np.random.default_rng(0).normal(size=(9, 4))
     rows, zero, metric = np.array([[0, 1, 2]]), np.zeros(6, int), DISTANCES["manhattan"]
-    one, ten = (scored(k * vectors, rows, zero, np.arange(3, 9), metric=metric, normalise=True) for k in (1, 10))
+    one, ten = (scored(k * vectors, rows, zero, np.arange(3, 9), metric=metric, normalise=1.0) for k in (1, 10))
     np.testing.assert_allclose(one, ten)
 
 
 def test_nothing_is_divided_by_the_spread_of_references_that_are_one() -> None:
     vectors, zero = np.ones((3, 4)), np.zeros(1, int)
     with pytest.raises(DataError, match="distance 0 from each other"):
-        scored(vectors, np.array([[0, 1]]), zero, zero + 2, metric=DISTANCES["cosine"], normalise=True)
+        scored(vectors, np.array([[0, 1]]), zero, zero + 2, metric=DISTANCES["cosine"], normalise=1.0)
 
 
 item = st.tuples(st.integers(-1, 3), st.integers(-1, 3))
@@ -141,7 +141,7 @@ def test_intervals_over_identities_cover_the_rates_of_others() -> None:
         spread = 0.5 * np.exp(0.3 * rng.normal(size=identities))[who, None]
         rows = rng.normal(size=(identities, 6))[who] + spread * rng.normal(size=(len(who), 6))
         tried = trials_of(who, 4, limit=5000 if identities < 1000 else 300_000, seed=seed)
-        score = scored(rows, tried.references, tried.draw, tried.item, metric=DISTANCES["euclidean"], normalise=True)
+        score = scored(rows, tried.references, tried.draw, tried.item, metric=DISTANCES["euclidean"], normalise=1.0)
         return score <= 1.3, tried.same, np.stack([who[tried.references[tried.draw, 0]], who[tried.item]])
 
     hit, same, _ = accepted(10_000, 0)

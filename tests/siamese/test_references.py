@@ -47,7 +47,7 @@ def plain() -> Siamese:
 
 @pytest.fixture(scope="module")
 def facing(plain: Siamese) -> Siamese:
-    return plain.calibrate(signers(seed=1), refs=5, pool="trimmed", normalise=True, prior=0.3)
+    return plain.calibrate(signers(seed=1), refs=5, pool="trimmed", normalise=1.0, prior=0.3)
 
 
 def test_a_verdict_against_references_is_that_of_its_own_decision(facing: Siamese) -> None:
@@ -116,7 +116,7 @@ def test_so_many_references_have_one_decision_and_others_have_theirs(facing: Sia
 
 def test_the_number_that_was_not_calibrated_is_refused(facing: Siamese, plain: Siamese) -> None:
     *refs, one = rows_of(signers(seed=2), 1, 7)
-    how = r'gemel calibrate MODEL DATA --refs 4 .*twin\.calibrate\(data, refs=4, pool="mean", normalise=True\)'
+    how = r'gemel calibrate MODEL DATA --refs 4 .*twin\.calibrate\(data, refs=4, pool="mean", normalise=0.5\)'
     with pytest.raises(NotCalibrated, match=rf"no decision for 4 references, only for .*5 references.*{how}"):
         facing.verify(one, refs=refs[:4])
     with pytest.raises(NotCalibrated, match="no decision for 5 references"):
@@ -161,7 +161,7 @@ def test_wrong_choices_are_refused(plain: Siamese) -> None:
         plain.calibrate(data, refs=3, pool="median")
     for call in (plain.calibrate, lambda data, **how: evaluate(plain, data, **how)):
         with pytest.raises(DataError, match="say with refs how many"):
-            call(data, normalise=True)
+            call(data, normalise=1.0)
         with pytest.raises(NotEnoughData, match="knows no identities"):
             call(data.with_(identity=None, impostor_of=None), refs=3)
     with pytest.raises(NotEnoughData, match=r"8 references .* 9 items .*of 40 identities in .*, 0 have"):
@@ -232,7 +232,7 @@ def test_rates_of_either_kind_are_those_of_a_loop(plain: Siamese, refs: int | No
 
 def test_evaluation_compares_as_calibrated_unless_told(facing: Siamese) -> None:
     data = signers(30, seed=8)
-    usual, told = evaluate(facing, data, refs=5), evaluate(facing, data, refs=5, pool="mean", normalise=False)
+    usual, told = evaluate(facing, data, refs=5), evaluate(facing, data, refs=5, pool="mean", normalise=0.0)
     assert usual.method == facing.decisions[1].method
     assert [cost.name for cost in usual.costs] == [point.name for point in facing.decisions[1].points]
     assert (told.method.pooling, told.method.normalised, told.costs) == ("mean", False, ())

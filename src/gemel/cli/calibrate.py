@@ -33,8 +33,13 @@ def calibrate(
         typer.Option(help="How the distances to references become one; trimmed: the mean without the largest."),
     ] = "mean",
     normalise: Annotated[
-        bool, typer.Option("--normalise", help="Divide it by how far the references are from each other, on average.")
-    ] = False,
+        float,
+        typer.Option(
+            min=0,
+            max=1,
+            help="Divide it by how far the references are from each other, to this power: 0 not at all, 1 in full.",
+        ),
+    ] = 0.0,
     int8: Annotated[
         bool, typer.Option("--int8", help="First put the encoder into 8-bit integers: smaller, faster; takes --out.")
     ] = False,
@@ -51,7 +56,7 @@ def calibrate(
 
     gemel calibrate texts.gemel pairs.csv --int8 --out small.gemel
 
-    gemel calibrate pens.gemel signers/ --refs 5 --normalise     a decision for five signatures, beside that for one
+    gemel calibrate pens.gemel signers/ --refs 5 --normalise 0.5     for five signatures, beside the decision for one
     """
     from gemel.items import read
     from gemel.siamese import Siamese

@@ -31,8 +31,12 @@ def evaluate(
         typer.Option(help="How the distances to references become one; as calibrated if not given."),
     ] = None,
     normalise: Annotated[
-        Optional[bool],
-        typer.Option(help="Divide it by how far the references are from each other; as calibrated if not given."),
+        Optional[float],
+        typer.Option(
+            min=0,
+            max=1,
+            help="Divide it by how far the references are from each other, to this power; as calibrated if not given.",
+        ),
     ] = None,
     dim: Dim = None,
     threads: Threads = None,

@@ -50,7 +50,7 @@ def learned_warping(
     """
     chosen = torch.randperm(len(a), generator=torch.Generator().manual_seed(0))[:MOST]
     series, own, band = vectors.reshape(len(vectors), frames.points, -1), frames.own, max(1, frames.points // BAND)
-    parts = [(a[rows].numpy(), b[rows].numpy()) for rows in chosen.split(TOGETHER)]
+    parts = [(a[rows].numpy(), b[rows].numpy()) for rows in torch.split(chosen, TOGETHER)]
     apart = np.concatenate([warped(series[left], series[right], own=own, band=band) for left, right in parts])
     least = np.maximum(LEAST * np.median(apart, 0), np.finfo(np.float32).tiny)
     slope, bias = _regression(torch.from_numpy(np.log(least + apart)), value[chosen], weight[chosen])
@@ -77,6 +77,6 @@ def _regression(
         total.backward()  # type: ignore[no-untyped-call]
         return total
 
-    optimizer.step(error)  # type: ignore[no-untyped-call, arg-type]
+    optimizer.step(error)  # type: ignore[no-untyped-call]
     found = (slope / scale).detach()
     return tuple(found.tolist()), float(start.detach() + found @ middle)

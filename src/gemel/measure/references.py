@@ -47,7 +47,7 @@ def scored(
     *,
     metric: Distance,
     pool: str = "mean",
-    normalise: bool = False,
+    normalise: float = 0.0,
 ) -> Float[np.ndarray, " n"]:
     """The distance of each item from its references.
 
@@ -58,8 +58,8 @@ def scored(
         item: its position among the embeddings.
         metric: how far apart two embeddings are.
         pool: as in `pooled`.
-        normalise: divide by the mean distance of the references among each other, so that an identity whose items
-            vary much is given more room; k of 2 or more.
+        normalise: to what power it is divided by the mean distance of the references among each other, so that an
+            identity whose items vary much is given more room; k of 2 or more. 0: not at all.
 
     Raises:
         DataError: references are all at distance 0 from each other, and it was to be divided by that.
@@ -77,4 +77,4 @@ def scored(
             "References are at distance 0 from each other, so that no distance can be divided by how far apart they "
             "are. Take references that differ, or do not normalise."
         )
-    return np.asarray(score / spread[draw])
+    return np.asarray(score / spread[draw] ** normalise)

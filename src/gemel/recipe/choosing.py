@@ -73,6 +73,7 @@ def choose(recipe: Recipe, facts: Facts) -> Recipe:
         "protocol": "closed" if facts.shared else "open",
         "batch_pairs": max(2, min(128, facts.pairs or 128)),
         "precision": "bf16" if facts.fast_bf16 else "fp32",
+        "head": recipe.encoder == "frames",
         "lr": 5e-5 if pretrained and recipe.tune != "lora" else 1e-3,
     }
     if budget_open:
@@ -118,6 +119,8 @@ def _network(modality: str, *, kind: str | None, tune: str) -> dict[str, Any]:
         return {"pooling": "mean", **cell, **sized}
     if modality == "record":
         return {"dim": 256}
+    if modality == "series" and kind == "frames":
+        return {"prepare": "velocity,resample=96", "length": LONGEST["series"]}
     if modality == "series":
         cell = {"cell": "lstm"} if kind == "recurrent" else {}
         return {"encoder": "residual", "width": 64, "depth": 3, "dim": 128, "pooling": "mean", **cell}

@@ -70,9 +70,8 @@ class Recipe:
     memory: Annotated[int, "embeddings of earlier batches that a batch is compared with too; 0: none"] = 0
 
     head: Annotated[
-        bool,
-        "learn a pair head too, which looks at two embeddings once more: a small network; of frames, one that aligns them",
-    ] = False
+        bool | None, "learn a pair head too, which looks at two embeddings once more; of frames, one that aligns them"
+    ] = None
 
     # which items meet in a batch
     identities: Annotated[int | None, "identities in a batch"] = None

@@ -113,7 +113,7 @@ def evaluate(
     cut: float | None = None,
     refs: int | None = None,
     pool: str | None = None,
-    normalise: bool | None = None,
+    normalise: float | None = None,
     progress: Progress | None = None,
 ) -> Evaluation:
     """Measure a twin on a collection with identities, or with explicit pairs.
@@ -201,12 +201,12 @@ def seen_before(twin: Siamese, data: Collection, found: Embeddings) -> tuple[str
     return tuple(sentence for sentence in said if sentence)
 
 
-def _facing(twin: Siamese, refs: int | None, pool: str | None, normalise: bool | None) -> Method:
+def _facing(twin: Siamese, refs: int | None, pool: str | None, normalise: float | None) -> Method:
     """The method of so many references: what is not said is as calibrated, or else the plain mean."""
     usual = next((each.method for each in alike(twin.decisions, twin.method) if each.method.references == refs), None)
     if usual is not None:
         pool, normalise = pool or usual.pooling, usual.normalised if normalise is None else normalise
-    return twin.method.facing(refs, pool or "mean", normalise=bool(normalise))
+    return twin.method.facing(refs, pool or "mean", normalise=normalise or 0.0)
 
 
 def _verification(known: Judged) -> Verification:

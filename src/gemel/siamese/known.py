@@ -59,7 +59,7 @@ class Known:
     assumed: bool = False
     references: Int[np.ndarray, "t k"] | None = None
     pool: str = "mean"
-    normalise: bool = False
+    normalise: float = 0.0
 
     def distances(self, vectors: Float[np.ndarray, "m d"], metric: Distance) -> Float[np.ndarray, " n"]:
         """How far apart each pair is, by definition."""

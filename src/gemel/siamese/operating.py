@@ -31,7 +31,7 @@ class Method:
             trimmed; single for one.
         branches: names of the two branches of a cross-modal twin; empty when both sides share one.
         head: which pair head looks at the two embeddings once more; empty: none.
-        normalised: whether that is divided by the mean distance of the references among each other.
+        normalised: to what power it is divided by the mean distance of the references among each other; 0: not.
     """
 
     distance: str
@@ -41,9 +41,9 @@ class Method:
     pooling: str = SINGLE
     branches: tuple[str, ...] = ()
     head: str = ""
-    normalised: bool = False
+    normalised: float = 0.0
 
-    def facing(self, references: int | None, pool: str = "mean", *, normalise: bool = False) -> Self:
+    def facing(self, references: int | None, pool: str = "mean", *, normalise: float = 0.0) -> Self:
         """The same, against several references of one identity; with None, for two items as it is.
 
         Raises:
@@ -64,7 +64,9 @@ class Method:
             )
         if pool not in POOLS:
             raise DataError(f"There is no pooling {pool!r}; choose one of {', '.join(POOLS)}.")
-        return replace(self, references=references, pooling=pool, normalised=normalise)
+        if not 0 <= normalise <= 1:
+            raise DataError(f"normalise = {normalise} must lie in [0, 1]: 0, not at all; 1, in full.")
+        return replace(self, references=references, pooling=pool, normalised=float(normalise))
 
     def facing_as(self, other: Method) -> Self:
         """The same, against as many references as another method, pooled as there."""
@@ -73,21 +75,22 @@ class Method:
     @property
     def pairwise(self) -> Self:
         """The same for two items."""
-        return replace(self, references=1, pooling=SINGLE, normalised=False)
+        return replace(self, references=1, pooling=SINGLE, normalised=0.0)
 
     @property
     def sides(self) -> str:
         """What an item is compared with, such as `5 references (mean, normalised)`."""
         if self.references == 1:
             return "another item"
-        return f"{self.references} references ({self.pooling}{', normalised' if self.normalised else ''})"
+        power = "" if self.normalised == 1 else f" to the power {self.normalised:g}"
+        return f"{self.references} references ({self.pooling}{f', normalised{power}' if self.normalised else ''})"
 
     @classmethod
     def from_json(cls, value: dict[str, Any]) -> Self:
         """Read what `asdict` gave, after JSON. Raises TypeError, KeyError or DataError where it is something else."""
         method = cls(**value | {"branches": tuple(value["branches"])})
         how = method.references, method.pooling, method.normalised
-        return method if how == (1, SINGLE, False) else method.facing(how[0], how[1], normalise=how[2])
+        return method if how == (1, SINGLE, 0) else method.facing(how[0], how[1], normalise=how[2])
 
 
 @dataclass(frozen=True)

@@ -290,7 +290,7 @@ class Siamese:
         cut: float | None = None,
         refs: int | None = None,
         pool: str = "mean",
-        normalise: bool = False,
+        normalise: float = 0.0,
         progress: Progress | None = None,
     ) -> Siamese:
         """The same twin with a decision fitted on this data; where its pairs have scores, with scores.
@@ -309,7 +309,9 @@ class Siamese:
             refs: how many references of one identity an item is compared with, 2 or more; None: two items are compared.
             pool: how the distances to the references become one: mean, minimum, or trimmed, the mean without the
                 largest.
-            normalise: divide that by the mean distance of the references among each other.
+            normalise: divide that by the mean distance of the references among each other to this power, 0 to 1, so
+                that who varies much is given more room: 0, not at all; 1, all of it, which a few references do not
+                know well; 0.5 lies between.
             progress: called with (items done, items in all).
 
         Raises:

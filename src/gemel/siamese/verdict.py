@@ -106,7 +106,7 @@ def applicable(decisions: Sequence[Decision], method: Method, references: int = 
             f"There is no decision for {references} references"
             f"{f', only for {there}: it holds for as many as it was fitted on' if near else ''}. Calibrate on "
             f"identities that training never saw: `gemel calibrate MODEL DATA --refs {references} --pool mean "
-            f'--normalise`, or twin.calibrate(data, refs={references}, pool="mean", normalise=True).'
+            f'--normalise 0.5`, or twin.calibrate(data, refs={references}, pool="mean", normalise=0.5).'
         )
     if graded:
         raise NotCalibrated(
