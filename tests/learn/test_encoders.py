@@ -47,7 +47,6 @@ SCRATCH: dict[str, tuple[Recipe, Modality]] = {
     "residual-group": (CHOSEN.but(encoder="residual", norm="group"), ImageModality(height=17, width=5)),
     "delay": (CHOSEN.but(encoder="delay"), TRACES),
     "delay-group": (CHOSEN.but(encoder="delay", norm="group", pooling="attention"), TRACES),
-    "frames": (CHOSEN.but(encoder="frames"), replace(TRACES, steps=("velocity", "resample=9"))),
     "wave": (CHOSEN.but(encoder="residual"), TRACES),
     "delay-statistics": (CHOSEN.but(encoder="delay", pooling="statistics"), TRACES),
     "strokes-statistics": (CHOSEN.but(encoder="recurrent", cell="gru", depth=1, pooling="statistics"), TRACES),

@@ -120,7 +120,7 @@ def _network(modality: str, *, kind: str | None, tune: str) -> dict[str, Any]:
     if modality == "record":
         return {"dim": 256}
     if modality == "series" and kind == "frames":
-        return {"prepare": "velocity,resample=96", "length": LONGEST["series"]}
+        return {"prepare": "velocity,resample=96"}
     if modality == "series":
         cell = {"cell": "lstm"} if kind == "recurrent" else {}
         return {"encoder": "residual", "width": 64, "depth": 3, "dim": 128, "pooling": "mean", **cell}
@@ -140,7 +140,8 @@ def _shape(recipe: Recipe, facts: Facts, *, pretrained: bool) -> dict[str, Any]:
     alone = recipe.chunk or (facts.several and facts.device == "cpu")  # no item may depend on the others of its batch
     norm = {"norm": "group" if alone else "batch"}
     if facts.modality in LONGEST and not pretrained:
-        return {"length": max(2, min(LONGEST[facts.modality], facts.points)), **norm}
+        longest = LONGEST[facts.modality]  # frames are to be of whole series, also of longer ones than a sample shows
+        return {"length": longest if recipe.encoder == "frames" else max(2, min(longest, facts.points)), **norm}
     if facts.modality == "record":
         shown = {"size": _side(facts), "color": facts.color, "aspect": _aspect(recipe)} if facts.side else {}
         return {"fusion": None if recipe.branches else "gated", **shown, **norm}
