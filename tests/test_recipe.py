@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -135,3 +136,19 @@ def test_sounds_are_read_in_windows_of_three_seconds_at_most() -> None:
     recipe = choose(Recipe(), facts)
     assert (recipe.encoder, recipe.length, recipe.pooling) == ("conv", 300, "mean")
     assert choose(Recipe(encoder="pretrained:x"), facts).length is None
+
+
+def test_series_that_are_to_be_told_from_imitations_keep_their_points() -> None:
+    facts = Facts(modality="series", items=400, identities=20, median_items=20, impostors=400, points=300)
+    recipe = choose(Recipe(), facts)
+    assert (recipe.encoder, recipe.prepare, recipe.head, recipe.length) == (
+        "frames",
+        "velocity,resample=96",
+        True,
+        2048,
+    )
+    assert choose(Recipe(prepare="zscore,resample=50"), facts).encoder == "frames"
+    given: list[dict[str, Any]] = [{"width": 32}, {"prepare": "velocity"}, {"head": False}, {"encoder": "delay"}]
+    for choices in given:
+        assert choose(Recipe(**choices), facts).encoder in ("residual", "delay")
+    assert choose(Recipe(), replace(facts, impostors=0)).encoder == "residual"

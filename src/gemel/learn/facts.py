@@ -33,6 +33,7 @@ def facts_of(train: Collection, device: str, *, shared: bool = False) -> Facts:
         identities=len(several),
         median_items=int(np.median(several)) if len(several) else 2,
         singletons=int((counts == 1).sum()),
+        impostors=0 if train.impostor_of is None else int((train.impostor_of.codes != UNKNOWN).sum()),
         pairs=0 if explicit is None else len(explicit),
         positives_only=_positives_only(train),
         graded=train.pairs is not None and train.pairs.score is not None,

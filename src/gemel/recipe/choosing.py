@@ -25,6 +25,7 @@ class Facts:
         identities: number of identities with at least two items.
         median_items: items of the median identity among those.
         singletons: identities with one item.
+        impostors: items that imitate an identity.
         pairs: number of explicit pairs, 0 when there are none.
         positives_only: whether all of them are same, so that unlisted ones count as different.
         graded: whether the pairs carry scores.
@@ -43,6 +44,7 @@ class Facts:
     identities: int
     median_items: int
     singletons: int = 0
+    impostors: int = 0
     pairs: int = 0
     positives_only: bool = False
     graded: bool = False
@@ -61,6 +63,8 @@ def choose(recipe: Recipe, facts: Facts) -> Recipe:
     distance = recipe.distance or ("learned" if loss == "bce" else "cosine")
     if facts.fields:
         recipe = recipe.but(encoder=_encoders(recipe.encoder, facts.fields))
+    if recipe.encoder is None and _tells_impostors(recipe, facts):
+        recipe = recipe.but(encoder="frames")
     pretrained = "pretrained:" in (recipe.encoder or "")
     budget_open = all(getattr(recipe, name) is None for name in BUDGETS)
     defaults: dict[str, Any] = {
@@ -80,6 +84,15 @@ def choose(recipe: Recipe, facts: Facts) -> Recipe:
         defaults["steps"] = int(min(5000, max(200, 40 * facts.items / 256)))
     open_fields = {name: value for name, value in defaults.items() if getattr(recipe, name) is None}
     return recipe.but(**open_fields)
+
+
+def _tells_impostors(recipe: Recipe, facts: Facts) -> bool:
+    """Whether series are to be told from imitations, and nothing was asked for that frames have not: a few dozen
+    identities are too few for a network to learn that from (SVC2004, benchmarks/RESULTS.md)."""
+    network = any(getattr(recipe, name) is not None for name in ("width", "depth", "dim", "pooling", "cell"))
+    steps = recipe.preparing()
+    as_many = not steps or steps[-1].startswith("resample=")
+    return facts.modality == "series" and facts.impostors > 0 and as_many and not network and recipe.head is not False
 
 
 def of_field(recipe: Recipe, field: str, modality: str) -> Recipe:
