@@ -303,7 +303,8 @@ def _learner(
     batches = batches_of(train, recipe)
     loss = losses.build(recipe, identities_of(train, recipe), own)
     recipe = recipe.but(**{name: getattr(loss.core, name) for name in OWN_DEFAULTS if hasattr(loss.core, name)})
-    steps = Steps(train, batches, distortion_of(train.modality, recipe), recipe.steps or 1, recipe.seed, processes)
+    augment, total = distortion_of(train.modality, recipe), recipe.steps or 1
+    steps = Steps(train, batches, augment, total, recipe.seed, processes, recipe.speed)
     return Learner(encoder, loss, recipe, steps, held_out)
 
 

@@ -64,7 +64,7 @@ RANGES = {
     **_each("cut", Range(high=1, without_low=True)),
     **_each("snr", Range(low=-20, high=40, without_high=True)),
     **_each("bands gaps hide dropout average warmup scale confused", Range(high=1, without_high=True)),
-    **_each("gain crop warp bend", Range(high=1, without_high=True)),
+    **_each("gain crop warp bend speed", Range(high=1, without_high=True)),
     **_each("hue erase", Range(high=1)),
     **_each("holdout", Range(high=0.5, reason=": training keeps at least half")),
 }

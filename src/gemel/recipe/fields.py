@@ -102,6 +102,7 @@ class Recipe:
     crop: Annotated[float, "a stretch of a series without up to this share of it, drawn out to its length"] = 0.0
     warp: Annotated[float, "time of a series made uneven, by up to this share of its length"] = 0.0
     bend: Annotated[float, "slow random factor along a series, up to this share either way"] = 0.0
+    speed: Annotated[float, "a series or a sound played faster or slower, up to this share; pitch goes with it"] = 0.0
 
     bands: Annotated[float, "a stretch of a sound's bands blanked, up to this share of them"] = 0.0
     gaps: Annotated[float, "a stretch of a sound's time blanked, up to this share of it"] = 0.0

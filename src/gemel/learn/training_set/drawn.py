@@ -98,10 +98,10 @@ def _refuse_equal_views(data: TrainingSet, recipe: Recipe) -> None:
     if recipe.dropout or waves or (isinstance(data.modality, ImageModality) and Augment.of(recipe) != Augment()):
         return
     some = np.arange(min(2, len(data)))
-    one, other = (data.prepared(some, np.random.default_rng(seed)) for seed in (0, 1))
+    one, other = (data.prepared(some, np.random.default_rng(seed), speed=recipe.speed) for seed in (0, 1))
     if all(torch.equal(one[name], other[name]) for name in one):
         raise RecipeError(
             f"Two views of an item would be equal, for nothing changes {plural(data.modality.name)} at random, and so "
-            "there is nothing to learn from them. Choose a distortion (of images or series) or dropout above 0, "
-            "or give identities or pairs."
+            "there is nothing to learn from them. Choose a distortion (of images, series or sounds) or dropout above "
+            "0, or give identities or pairs."
         )

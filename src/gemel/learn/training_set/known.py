@@ -19,6 +19,7 @@ from gemel.items.explicit import explicit, side_of
 from gemel.items.modality import Raws
 from gemel.items.units import claims
 from gemel.learn.losses import Knows
+from gemel.learn.speed import played
 
 if TYPE_CHECKING:
     from jaxtyping import Float, Int
@@ -132,9 +133,13 @@ class TrainingSet:
         apart = isinstance(self.modality, RecordModality) and self.modality.single
         return side_of(Pairs(self.a, self.b), len(self)) if apart else None
 
-    def prepared(self, rows: Int[np.ndarray, " b"], rng: np.random.Generator) -> dict[str, Tensor]:
-        """Encoder inputs of the given items as they train: one row each, cut at random where they are long."""
-        arrays = self.modality.prepare(_picked(self.raws, self.place[rows]), rng=rng).arrays
+    def prepared(
+        self, rows: Int[np.ndarray, " b"], rng: np.random.Generator, *, speed: float = 0.0
+    ) -> dict[str, Tensor]:
+        """Encoder inputs of the given items as they train: one row each, at a random speed where that may change, and
+        cut at random where they are long."""
+        raws = _picked(self.raws, self.place[rows])
+        arrays = self.modality.prepare(played(raws, self.modality, speed, rng) if speed else raws, rng=rng).arrays
         return {name: torch.from_numpy(array) for name, array in arrays.items()}
 
     def whole(self, rows: Int[np.ndarray, " b"]) -> Whole:

@@ -52,6 +52,7 @@ class Steps:
         augment: distortions of the items, applied on the device.
         total: number of steps of the whole run.
         processes: which share of every batch is prepared here.
+        speed: how much faster or slower series and sounds are played, as `speed.played` has it.
     """
 
     def __init__(
@@ -62,10 +63,11 @@ class Steps:
         total: int,
         seed: int,
         processes: Processes = Processes(),  # noqa: B008
+        speed: float = 0.0,
     ) -> None:
         self.data, self.batches, self.augment, self.total = data, batches, augment, total
         self.processes, self.told = processes, told_in(batches)
-        self._seed, self._next = seed, 0
+        self._seed, self._next, self._speed = seed, 0, speed
         self._ids = np.unique(data.content, return_inverse=True)[1]
         self._identity, self._impostor_of = (_or_none(codes) for codes in (data.identity, data.impostor_of))
 
@@ -96,7 +98,7 @@ class Steps:
         plan = self.batches.plan(step)
         own = plan.own(self.processes.rank, self.processes.count)
         rng = np.random.default_rng((self._seed, 3, step, own.start))
-        return Batch(self.data.prepared(plan.item[own], rng), self._relation(plan), plan, own)
+        return Batch(self.data.prepared(plan.item[own], rng, speed=self._speed), self._relation(plan), plan, own)
 
     def _relation(self, plan: BatchPlan) -> Relation:
         side = Side(
