@@ -27,7 +27,7 @@ def described(twin: Siamese) -> str:
     saw = [f"saw {many(trained['items'], 'item')} in training and stopping"] if "items" in trained else []
     lines = [
         f"Compares {compared(twin)} by {method.distance} distance of {method.dim} dimensions, {method.precision}.",
-        "" if twin.head is None else "A pair head looks at two embeddings once more and says how far apart they are.",
+        "" if twin.head is None else twin.head.words,
         f"Its first {' or '.join(map(str, twin.prefixes))} dimensions are embeddings too." if twin.prefixes else "",
         f"Encoder: {origin.encoder}." if origin.encoder else "",
         f"{'; '.join([*taught, *saw]).capitalize()}{_on(origin.created)}." if taught or saw else "",

@@ -37,6 +37,8 @@ class PairHead(ABC):
     furthest = math.inf
     file: str
     """Its name in the model folder."""
+    words: str
+    """What it does, for people."""
 
     def __init__(self, content: bytes, first: Distance) -> None:
         self.content, self.first = content, first
@@ -79,6 +81,7 @@ class NetworkHead(PairHead):
     """
 
     file = HEAD
+    words = "A pair head, a small network, looks at two embeddings once more and says how far apart they are."
 
     def __init__(self, content: bytes, first: Distance, *, threads: int | None = None) -> None:
         super().__init__(content, first)
@@ -97,6 +100,7 @@ class WarpedHead(PairHead):
     """
 
     file = WARPED
+    words = "A pair head lays two series along each other (dynamic time warping) and says how far apart they are."
 
     def __init__(self, content: bytes, first: Distance) -> None:
         super().__init__(content, first)
