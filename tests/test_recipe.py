@@ -139,7 +139,7 @@ def test_sounds_are_read_in_windows_of_three_seconds_at_most() -> None:
 
 
 def test_series_that_are_to_be_told_from_imitations_keep_their_points() -> None:
-    facts = Facts(modality="series", items=400, identities=20, median_items=20, impostors=400, points=300)
+    facts = Facts(modality="series", items=400, identities=20, median_items=20, impostors=400, channels=3, points=300)
     recipe = choose(Recipe(), facts)
     assert (recipe.encoder, recipe.prepare, recipe.head, recipe.length) == (
         "frames",
@@ -151,4 +151,6 @@ def test_series_that_are_to_be_told_from_imitations_keep_their_points() -> None:
     given: list[dict[str, Any]] = [{"width": 32}, {"prepare": "velocity"}, {"head": False}, {"encoder": "delay"}]
     for choices in given:
         assert choose(Recipe(**choices), facts).encoder in ("residual", "delay")
-    assert choose(Recipe(), replace(facts, impostors=0)).encoder == "residual"
+    vibrations: list[dict[str, Any]] = [{"channels": 1}, {"points": 4096}]
+    for other in ({"impostors": 0}, *vibrations):
+        assert choose(Recipe(), replace(facts, **other)).encoder == "residual"

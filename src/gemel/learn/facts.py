@@ -9,7 +9,7 @@ import numpy as np
 import torch
 
 from gemel.errors import UnreadableItem
-from gemel.items import UNKNOWN, AudioModality, Collection, RecordModality
+from gemel.items import UNKNOWN, AudioModality, Collection, RecordModality, SeriesModality
 from gemel.items.probe import probe
 from gemel.items.sounds import HOP
 from gemel.learn.processes import Processes
@@ -38,6 +38,7 @@ def facts_of(train: Collection, device: str, *, shared: bool = False) -> Facts:
         positives_only=_positives_only(train),
         graded=train.pairs is not None and train.pairs.score is not None,
         shared=shared,
+        channels=train.modality.channels if isinstance(train.modality, SeriesModality) else 0,
         points=_points(train),
         side=side,
         color=color,

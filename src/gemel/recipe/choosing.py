@@ -13,6 +13,9 @@ from gemel.recipe.fields import Recipe
 LONGEST = {"series": 2048, "audio": 300}
 """Points of a series, or frames of a sound, that are encoded at once, most of all, unless more are asked for."""
 
+PATH = 1024
+"""Points of the longest path, such as strokes of a pen, that a hundred or so can stand for; not of a vibration."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Facts:
@@ -30,6 +33,7 @@ class Facts:
         positives_only: whether all of them are same, so that unlisted ones count as different.
         graded: whether the pairs carry scores.
         shared: whether given splits share their identities.
+        channels: of series, as they were read; 0 for other items.
         points: of the longest of a sample of the series, or frames of one of sounds; 0 when there are none.
         side: median longer side of a sample of the images, in pixels; 0 when there are none.
         color: whether a sample of the images has colour.
@@ -49,6 +53,7 @@ class Facts:
     positives_only: bool = False
     graded: bool = False
     shared: bool = False
+    channels: int = 0
     points: int = 0
     side: int = 0
     color: bool = False
@@ -87,12 +92,13 @@ def choose(recipe: Recipe, facts: Facts) -> Recipe:
 
 
 def _tells_impostors(recipe: Recipe, facts: Facts) -> bool:
-    """Whether series are to be told from imitations, and nothing was asked for that frames have not: a few dozen
-    identities are too few for a network to learn that from (SVC2004, benchmarks/RESULTS.md)."""
+    """Whether paths, such as strokes of a pen, are to be told from imitations, and nothing was asked for that frames
+    have not: a few dozen identities are too few for a network to learn that from (SVC2004, benchmarks/RESULTS.md)."""
     network = any(getattr(recipe, name) is not None for name in ("width", "depth", "dim", "pooling", "cell"))
     steps = recipe.preparing()
     as_many = not steps or steps[-1].startswith("resample=")
-    return facts.modality == "series" and facts.impostors > 0 and as_many and not network and recipe.head is not False
+    path = facts.channels >= 2 and facts.points <= PATH
+    return path and facts.impostors > 0 and as_many and not network and recipe.head is not False
 
 
 def of_field(recipe: Recipe, field: str, modality: str) -> Recipe:
