@@ -68,6 +68,45 @@ def test_two_branches_take_a_picture_and_a_title(gemel: Shell, shop: Path) -> No
     assert np.load(out)["embedding"].shape == (160, 16)
 
 
+def test_two_pictures_are_judged_once_their_branch_is_calibrated(gemel: Shell, shop: Path, tmp_path: Path) -> None:
+    same, far = shop / "photos" / "32.png", shop / "photos" / "7.png"
+    asked = (shop / "photos" / "0.png", same, "--branch", "photo")
+    ran = gemel("verify", shop / "find.gemel", *asked)
+    assert ran.code == 2
+    assert "gemel calibrate MODEL DATA --branch photo" in ran.err
+    data, out = (shop / "shop.csv", *FIELDS, "--identity", "which"), tmp_path / "both.gemel"
+    ran = gemel("calibrate", shop / "find.gemel", *data, "--branch", "photo", "--allow-overlap", "--out", out)
+    assert ran.code == 0
+    assert "Calibrated for photo with photo on 32 identities" in ran.out
+    assert "Calibrated on" in ran.out
+    assert "Calibrated for photo with photo" in gemel("info", out).out
+    one = json.loads(gemel("verify", out, *asked, "--json").out)
+    other = json.loads(gemel("verify", out, asked[0], far, *asked[2:], "--json").out)
+    assert one["probability"] > other["probability"]
+    assert json.loads(gemel("verify", out, *asked, "--score", "--json").out)["score"] == pytest.approx(
+        one["probability"]
+    )
+    assert gemel("verify", out, "red lamp", "new red lamp", "--branch", "title").code == 2
+    assert gemel("verify", out, asked[0], "red lamp").code in (0, 1)
+    found = gemel("evaluate", out, *data, "--branch", "photo")
+    assert found.code == 0
+    assert "Probabilities cost" in found.out
+    assert "calibration saw 160 items" in found.out
+    assert "Not calibrated for its method" in gemel("evaluate", out, *data, "--branch", "title").out
+
+
+def test_a_branch_that_is_not_there_is_refused(gemel: Shell, shop: Path) -> None:
+    photo = shop / "photos" / "0.png"
+    for words in (("verify", photo, photo), ("evaluate", shop / "photos"), ("calibrate", shop / "photos")):
+        for model, reason in (("find", "no branch 'image'; it has photo and title"), ("fused", "no branches")):
+            ran = gemel(words[0], shop / f"{model}.gemel", *words[1:], "--branch", "image")
+            assert ran.code == 2
+            assert reason in ran.err
+    ran = gemel("verify", shop / "people.db", photo, "--claim", "ada", "--branch", "photo")
+    assert ran.code == 2
+    assert "A claim takes a gallery and one item" in ran.err
+
+
 def test_what_is_not_known_is_asked_for(gemel: Shell, shop: Path) -> None:
     ran = gemel("train", shop / "shop.csv", "--fields", "photo=photos/{sku}.png,title,sku", "--out", shop / "x.gemel")
     assert ran.code == 2

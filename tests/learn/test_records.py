@@ -14,6 +14,8 @@ import gemel
 from gemel.errors import DataError, ModelError, NotCalibrated, NotEnoughData, Overlap, RecipeError
 from gemel.gallery import Gallery
 from gemel.items import Collection, RecordModality, TextModality, VectorModality, read
+from gemel.items.branched import only
+from gemel.items.collection import Pairs
 from gemel.learn.arrange import arranged
 from gemel.learn.augment import Augment
 from gemel.learn.confuse import mined
@@ -109,7 +111,7 @@ def test_two_branches_find_each_other(two: gemel.Siamese, tmp_path: Path) -> Non
     record = seen.source(0)
     verdict = again.verify(record["shape"], record["name"])
     assert verdict == again.verify({"name": record["name"]}, {"shape": record["shape"]})
-    with pytest.raises(NotCalibrated, match="both items are of one of them"):
+    with pytest.raises(NotCalibrated, match=r'DATA --branch name`, or twin\.calibrate\(data, branch="name"\)'):
         again.verify({"name": "red lamp"}, {"name": "old lamp"})
     assert again.score({"name": "red lamp"}, {"name": "red lamp"}) == pytest.approx(1, abs=1e-5)
     far = again.distance([record["shape"]] * 2, [record["name"], seen.source(5)["name"]])
@@ -143,6 +145,146 @@ def test_a_branch_is_a_twin_of_its_own(two: gemel.Siamese) -> None:
         two.branch("title")
     with pytest.raises(ModelError, match="no branches"):
         names.branch("name")
+
+
+@pytest.fixture(scope="module")
+def three(two: gemel.Siamese) -> gemel.Siamese:
+    """Two branches with the decision of both, and one of shapes."""
+    return two.calibrate(products(40, 4, seed=1), branch="shape")
+
+
+def test_two_items_of_a_branch_have_a_decision_beside_that_of_both(two: gemel.Siamese, three: gemel.Siamese) -> None:
+    data = products(40, 4, seed=1)
+    alone = two.branch("shape").calibrate(only(data, "shape"))
+    assert three.decision == two.decision
+    assert three.branch("shape").decisions == alone.decisions
+    a, b, c = (data.source(i)["shape"] for i in (0, 1, 9))
+    for one, other in ((a, b), (a, c)):
+        found = three.verify({"shape": one}, {"shape": other})
+        wanted = alone.verify(one, other)
+        assert (found.same, found.point, found.branch) == (wanted.same, wanted.point, "shape")
+        assert (found.distance, found.probability) == pytest.approx((wanted.distance, wanted.probability), abs=1e-5)
+        assert three.score({"shape": one}, {"shape": other}) == pytest.approx(found.probability)
+    assert three.verify(a, "red lamp") == two.verify(a, "red lamp")
+    assert three.verify(a, "red lamp").branch == ""
+    with pytest.raises(NotCalibrated, match="no decision about name with name"):
+        three.verify({"name": "red lamp"}, {"name": "old lamp"})
+    with pytest.raises(gemel.errors.UnreadableItem, match="shape and name, where one"):
+        three.verify({"shape": a, "name": "red lamp"}, {"shape": b, "name": "red lamp"})
+
+
+def test_rows_of_any_branches_are_scored_each_by_its_own_decision(three: gemel.Siamese) -> None:
+    a, b = ({"shape": products(2, 2, seed=3).source(i)["shape"]} for i in (0, 3))
+    lamp, chair = {"name": "red lamp"}, {"name": "old chair"}
+    pairs = [(a, b), (a, lamp), (lamp, chair), (lamp, b)]
+    np.testing.assert_allclose(
+        three.score(*map(list, zip(*pairs, strict=True))), [three.score(*p) for p in pairs], atol=1e-5
+    )
+    assert three.score(a, lamp) == pytest.approx(three.verify(a, lamp).probability)
+
+
+def test_the_decision_of_a_branch_is_kept_said_and_replaced(three: gemel.Siamese, tmp_path: Path) -> None:
+    three.save(tmp_path / "t.gemel")
+    again = gemel.Siamese.load(tmp_path / "t.gemel")
+    assert again.decisions == three.decisions
+    assert again.branch("shape").decisions == three.branch("shape").decisions
+    assert [each["method"]["branches"] for each in again.json()["branches"]] == [["shape"]]
+    said = again.describe()
+    assert "Calibrated for shape with shape on 40 identities" in said
+    assert said.index("Calibrated on") < said.index("Calibrated for shape")
+    assert "Calibrated on 40 identities" in again.branch("shape").describe()
+    both = three.calibrate(products(60, 1, seed=4).with_(identity=None), allow_overlap=True)
+    assert both.branch("shape").decisions == three.branch("shape").decisions
+    assert both.decision != three.decision
+    anew = three.calibrate(products(30, 4, seed=5), branch="shape")
+    assert [each.method.branches for each in anew.decisions] == [("shape", "name"), ("shape",)]
+    assert anew.branch("shape").decision != three.branch("shape").decision
+    alone = three.but(decisions=three.decisions[1:])
+    assert "Not calibrated for shape with name" in alone.describe()
+    with pytest.raises(NotCalibrated, match="another method"):
+        alone.verify([0.0] * 6, "red lamp")
+
+
+def test_what_calibrated_a_branch_is_known_to_it(two: gemel.Siamese, three: gemel.Siamese) -> None:
+    data = products(40, 4, seed=1)
+    assert evaluate(three.branch("shape"), only(data, "shape")).calibrated_on == len(data)
+    assert evaluate(three.branch("name"), only(data, "name")).calibrated_on == 0
+    first = two.but(decisions=()).calibrate(data, branch="shape")
+    anew = first.calibrate(products(30, 4, seed=5), branch="shape")
+    assert evaluate(anew.branch("shape"), only(data, "shape")).calibrated_on == 0
+    with pytest.raises(Overlap, match="trained on"):
+        two.calibrate(products(200, 1), branch="shape")
+
+
+def test_a_branch_takes_bare_items_and_those_of_records_that_have_them(two: gemel.Siamese) -> None:
+    data = products(40, 4, seed=1, lacking=0.1)
+    shapes = only(data, "shape")
+    there = [i for i in range(len(data)) if data.source(i)["shape"] is not None]
+    assert len(shapes) == len(there) < len(data)
+    assert f"{len(data) - len(there)} records without shape." in shapes.notes
+    assert shapes.name(0).endswith("row 0 shape")
+    rows, labels = [data.source(i)["shape"] for i in there], [data.identity.value(i) for i in there]  # type: ignore[union-attr]
+    bare = read(np.array(rows, np.float32), labels=labels)
+    assert two.calibrate(bare, branch="shape").decisions == two.calibrate(data, branch="shape").decisions
+
+
+def test_references_and_scores_of_a_branch(two: gemel.Siamese, three: gemel.Siamese, tmp_path: Path) -> None:
+    data = products(40, 4, seed=1)
+    facing = three.calibrate(data, branch="shape", refs=3, pool="minimum")
+    facing.save(tmp_path / "r.gemel")
+    facing = gemel.Siamese.load(tmp_path / "r.gemel")
+    assert [each.method.sides for each in facing.decisions[1:]] == ["another shape", "3 shape references (minimum)"]
+    assert "Calibrated for shape with shape against 3 shape references" in facing.describe()
+    one, *others = ({"shape": data.source(i)["shape"]} for i in range(4))
+    found = facing.verify(one, refs=others)
+    alone = facing.branch("shape").verify(one["shape"], refs=[each["shape"] for each in others])
+    assert (found.references, found.branch, found.probability) == (
+        3,
+        "shape",
+        pytest.approx(alone.probability, abs=1e-5),
+    )
+    with pytest.raises(NotCalibrated, match=r'--branch shape --refs 2 .*branch="shape", refs=2'):
+        facing.verify(one, refs=others[:2])
+    for mixed in ([*others[:2], {"name": "red lamp"}], ["red lamp", "old lamp"]):
+        with pytest.raises(DataError, match="Leave out refs, or name the branch"):
+            facing.verify(one, refs=mixed)
+    score = np.linspace(0, 1, 80)
+    pairs = Pairs(np.arange(0, 160, 2), np.arange(1, 160, 2), score=score)
+    graded = two.calibrate(data.with_(identity=None, pairs=pairs), branch="shape")
+    assert graded.grades is None
+    assert graded.score(one, others[0]) == pytest.approx(graded.branch("shape").score(one["shape"], others[0]["shape"]))
+    assert "Scores of shape with shape" in graded.describe()
+    with pytest.raises(NotCalibrated, match=r"--branch shape --cut 0\.8"):
+        graded.verify(one, others[0])
+
+
+def test_what_cannot_be_calibrated_of_a_branch_is_refused(fused: gemel.Siamese, two: gemel.Siamese) -> None:
+    data = products(40, 4, seed=1)
+    with pytest.raises(ModelError, match="no branch 'title'; it has shape and name"):
+        two.calibrate(data, branch="title")
+    for one in (fused, two.branch("shape")):
+        with pytest.raises(ModelError, match="no branches"):
+            one.calibrate(data, branch="shape")
+    with pytest.raises(ModelError, match="compares vectors"):
+        two.calibrate(read(["red lamp", "old lamp"] * 9, labels=list(range(18))), branch="shape")
+    with pytest.raises(DataError, match="no field 'shape'"):
+        two.calibrate(read({"v": [[1.0] * 6] * 4, "name": ["red lamp"] * 4}, fields="v,name"), branch="shape")
+    hollow = data.with_(sources=[{"shape": None, "name": "red lamp"}] * len(data))
+    with pytest.raises(NotEnoughData, match="no record has shape"):
+        two.calibrate(hollow, branch="shape")
+    with pytest.raises(NotEnoughData, match="neither identities nor pairs"):
+        two.calibrate(data.with_(identity=None), branch="shape")
+
+
+def test_a_gallery_of_one_branch_names_whom_it_knows(three: gemel.Siamese) -> None:
+    data = only(products(20, 4, seed=6), "shape")
+    gallery = Gallery(twin=three.branch("shape"))
+    for i in range(0, 16, 4):
+        gallery.enroll(f"p{i // 4}", data.source(i))
+    assert gallery.verify("p3", data.source(12)).same
+    found = gallery.identify(data.source(12))
+    assert found is not None
+    assert found.identity == "p3"
 
 
 def test_either_kind_asks_a_gallery(two: gemel.Siamese) -> None:

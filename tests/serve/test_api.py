@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import math
 import threading
@@ -15,9 +16,11 @@ from starlette.testclient import TestClient
 
 from gemel.errors import GalleryError
 from gemel.gallery import Gallery
+from gemel.items import read
 from gemel.serve import Limits
 from gemel.siamese import Siamese
 from tests.serve.conftest import Crowd, Serving
+from tests.serve.page.twins import ADA, IDENTITIES, crossing, picture, pixels
 
 
 def enrolled(client: TestClient, crowd: Crowd, count: int = 3) -> None:
@@ -144,6 +147,41 @@ def test_the_model_says_what_a_page_draws(serving: Serving, twin: Siamese) -> No
     assert decision["points"][0]["fmr_low"] <= decision["points"][0]["fmr"] <= decision["points"][0]["fmr_high"]
     assert found["fields"] == [{"field": "", "kind": "vector", "dim": 16}]
     assert found["key"] is None
+
+
+@pytest.mark.parametrize(
+    ("which", "sides", "across", "alike"),
+    [
+        ("both together", ["another item"], 0, None),
+        ("either", ["another item", "another pixels"], 0, 1),
+        ("one alone", ["another pixels"], None, 0),
+    ],
+)
+def test_items_of_two_branches_are_judged_by_the_decision_about_them(
+    which: str, sides: list[str], across: int | None, alike: int | None
+) -> None:
+    from gemel.serve.app import application
+
+    twin = crossing()
+    if which != "both together":
+        vectors = [pixels(i, j) for i in range(IDENTITIES) for j in range(2)]
+        labels = [f"c{i}" for i in range(IDENTITIES) for _ in range(2)]
+        twin = twin.calibrate(read(np.array(vectors, np.float32), labels=labels), branch="pixels")
+    if which == "one alone":
+        twin = twin.but(decisions=twin.decisions[1:])
+    a, b = ({"pixels": pixels(ADA, j)} for j in (0, 1))
+    photo = {"photo": {"base64": base64.b64encode(picture(ADA, 1).content).decode()}}
+    with TestClient(application(Gallery(twin=twin))) as client:
+        assert [each["sides"] for each in client.get("/v1/model").json()["decisions"]] == sides
+        for one, place in ((photo, across), (b, alike)):
+            answer = client.post("/v1/verify", json={"a": a, "b": one})
+            if place is None:
+                assert (answer.status_code, answer.json()["type"]) == (409, "urn:gemel:not-calibrated")
+                assert ("--branch pixels" in answer.json()["detail"]) == (one is b)
+            else:
+                assert answer.json()["method"] == place
+        if alike is not None:
+            assert answer.json()["probability"] == pytest.approx(twin.verify(a, b).probability, abs=1e-5)
 
 
 def test_without_a_decision_there_are_distances_and_a_way_out(tmp_path: Path, crowd: Crowd) -> None:

@@ -296,6 +296,8 @@ def test_two_branches_have_no_references(plain: Siamese) -> None:
     crossing = plain.but(method=replace(plain.method, branches=("photo", "title")))
     with pytest.raises(DataError, match="photo with title"):
         crossing.method.facing(5)
+    alone = crossing.method.within("photo").facing(5)
+    assert (alone.alone, alone.sides, alone.pairwise.sides) == ("photo", "5 photo references (mean)", "another photo")
 
 
 def test_a_method_that_cannot_be_is_damage(facing: Siamese) -> None:

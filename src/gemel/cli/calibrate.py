@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal, Optional
 
 import typer
 
-from gemel.cli.options import AsJson, Data, Dim, Model, Refs, Threads, reading, reading_flags, with_options
+from gemel.cli.options import AsJson, Branch, Data, Dim, Model, Refs, Threads, reading, reading_flags, with_options
 from gemel.cli.output import answer, progress
 from gemel.cli.targets import refuse_model, refuse_replacing
 from gemel.errors import ModelError, require
@@ -45,6 +45,7 @@ def calibrate(
     ] = False,
     seed: Annotated[int, typer.Option(min=0, help="Of the sampled pairs and intervals.")] = 0,
     overlap: Annotated[bool, typer.Option("--allow-overlap", help="Accept items that training has seen.")] = False,
+    branch: Branch = None,
     dim: Dim = None,
     threads: Threads = None,
     as_json: AsJson = False,
@@ -57,6 +58,8 @@ def calibrate(
     gemel calibrate texts.gemel pairs.csv --int8 --out small.gemel
 
     gemel calibrate pens.gemel signers/ --refs 5 --normalise 0.5     for five signatures, beside the decision for one
+
+    gemel calibrate find.gemel photos/ --branch image      for two images, beside the decision for image and title
     """
     from gemel.items import read
     from gemel.siamese import Siamese
@@ -86,6 +89,7 @@ def calibrate(
             refs=refs,
             pool=pool,
             normalise=normalise,
+            branch=branch,
             progress=bar,
         )
     calibrated.save(target)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, Optional
 
 import typer
 
-from gemel.cli.options import AsJson, Data, Dim, Model, Refs, Threads, reading, reading_flags, with_options
+from gemel.cli.options import AsJson, Branch, Data, Dim, Model, Refs, Threads, reading, reading_flags, with_options
 from gemel.cli.output import answer, progress
 from gemel.errors import DataError
 
@@ -38,6 +38,7 @@ def evaluate(
             help="Divide it by how far the references are from each other, to this power; as calibrated if not given.",
         ),
     ] = None,
+    branch: Branch = None,
     dim: Dim = None,
     threads: Threads = None,
     as_json: AsJson = False,
@@ -51,9 +52,12 @@ def evaluate(
 
     gemel evaluate pens.gemel signers/ --refs 5            against five signatures each
 
+    gemel evaluate find.gemel photos/ --branch image       image with image, of two branches
+
     gemel evaluate sts.gemel test.csv --scores 0 5         correlations with scores
     """
     from gemel.items import read
+    from gemel.items.branched import only
     from gemel.report import draw_report, findings, refuse_report
     from gemel.siamese import Siamese, grade
     from gemel.siamese import evaluate as measured
@@ -65,6 +69,8 @@ def evaluate(
         refuse_report(report)
     twin = Siamese.load(model, dim=dim, threads=threads)
     collection, allow_bad = read(data, **reading(more)), more["allow_bad"]
+    if branch is not None:
+        twin, collection = twin.branch(branch), only(collection, branch)
     named = cut if cut is not None or twin.grades is None else twin.grades.cut
     found: Grading | Evaluation
     with progress("embedding") as bar:

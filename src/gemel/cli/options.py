@@ -38,6 +38,9 @@ Refs = Annotated[
     Optional[int],
     typer.Option(min=2, help="Compare items with so many references of one identity, such as 5.", metavar="K"),
 ]
+Branch = Annotated[
+    Optional[str], typer.Option(help="Of a model of two branches: all items are of this one.", metavar="FIELD")
+]
 
 READING: dict[str, tuple[Any, Any, str]] = {
     "kind": (Optional[Literal[KINDS]], None, f"What items are, where that is not found: {', '.join(KINDS)}."),

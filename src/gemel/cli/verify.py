@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import math
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, NoReturn, Optional
 
 import typer
 
-from gemel.cli.options import AsJson, Dim, Threads
+from gemel.cli.options import AsJson, Branch, Dim, Threads
 from gemel.cli.output import answer
 from gemel.cli.sides import one_of
 from gemel.errors import DataError
@@ -47,6 +46,7 @@ def verify(
     score: Annotated[
         bool, typer.Option("--score", help="Say how similar they are, 0 to 1, and give no verdict.")
     ] = False,
+    branch: Branch = None,
     dim: Dim = None,
     threads: Threads = None,
     as_json: AsJson = False,
@@ -58,6 +58,8 @@ def verify(
     gemel verify faq.gemel "lost my card" "card is gone"
 
     gemel verify shop.gemel shoe.jpg "Black running shoe"  two branches, the first of them first
+
+    gemel verify shop.gemel shoe.jpg boot.jpg --branch image   both of one branch
 
     gemel verify shop.gemel '{"image": "a.jpg"}' '{"image": "b.jpg", "title": "Shoe"}'   records
 
@@ -76,7 +78,7 @@ def verify(
     from gemel.siamese import Siamese
 
     if claim is not None:
-        if b or refs or score or against or dim:
+        if b or refs or score or against or branch or dim:
             raise DataError("A claim takes a gallery and one item: gemel verify people.db door.jpg --claim ada.")
         verdict = _claimed(model, a, claim, text=text, threads=threads, fmr=fmr, prior=prior, certainty=certainty)
         _tell(verdict, as_json=as_json)
@@ -85,7 +87,9 @@ def verify(
     twin = Siamese.load(model, dim=dim, threads=threads)
     if len(b) > 1 and not refs:
         raise DataError(f"Compare with one item; {len(b)} came. Where they are of one identity, say so with --refs.")
-    one, *others = (a, *b) if text else (one_of(a, twin, 0), *(one_of(each, twin, 1) for each in b))
+    own = twin if branch is None else twin.branch(branch)
+    given = [each if text else one_of(each, own, min(place, 1)) for place, each in enumerate((a, *b))]
+    one, *others = given if branch is None else [{branch: each} for each in given]
     if score:
         if refs:
             raise DataError("--score says how similar two items are; leave it out, or --refs.")
@@ -119,6 +123,6 @@ def _tell(verdict: Verdict, *, as_json: bool) -> NoReturn:
     raise typer.Exit(EXIT[verdict.same])
 
 
-def _score(twin: Siamese, a: str | Path, b: str | Path, *, as_json: bool) -> None:
+def _score(twin: Siamese, a: Any, b: Any, *, as_json: bool) -> None:
     distance, value = twin.distance(a, b), twin.score(a, b)
     answer(f"score {value:.3f}, distance {distance:.4f}", {"score": value, "distance": distance}, as_json=as_json)

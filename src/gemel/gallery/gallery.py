@@ -421,7 +421,8 @@ class Gallery:
         if self.twin.method.branches:
             raise NotCalibrated(
                 f"This twin decides about {' with '.join(self.twin.method.branches)}, and a gallery may hold either. "
-                "Search it, or ask twin.verify about two items."
+                "Search it, ask twin.verify about two items, or keep a gallery of one branch: "
+                f'Gallery(…, twin.branch("{self.twin.method.branches[0]}")).'
             )
 
     def _probe(self, item: Any) -> Float[np.ndarray, " d"]:

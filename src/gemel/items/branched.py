@@ -1,4 +1,7 @@
-"""Records taken apart: each field an item of its own, and the fields of one record *same*. Decodes nothing."""
+"""Records taken apart: each field an item of its own, the fields of one record *same*; or one field, alone.
+
+Decodes nothing.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from gemel.errors import NotEnoughData, RecipeError
+from gemel.errors import DataError, NotEnoughData, RecipeError
 from gemel.items.collection import Collection, Pairs
 from gemel.items.record import RecordModality, is_missing
 from gemel.items.sources import Lazy
@@ -41,6 +44,29 @@ def branched(data: Collection, first: str, second: str) -> Collection:
     ).noted(*([f"{many(lacking, 'record')} without {first} or {second}."] if lacking else []))
 
 
+def only(data: Collection, field: str) -> Collection:
+    """One field of every record that has it, as an item that is no record; items that are none as they are.
+
+    What is known of the records is known of these.
+
+    Raises:
+        DataError: the records have no such field.
+        NotEnoughData: no record has it.
+    """
+    if not isinstance(data.modality, RecordModality):
+        return data
+    if field not in data.modality.fields:
+        raise DataError(f"{data.origin} has no field {field!r}; its records have {', '.join(data.modality.fields)}.")
+    there = np.array([not is_missing(data.source(i).get(field)) for i in range(len(data))], bool)
+    if not there.any():
+        raise NotEnoughData(f"{data.origin}: no record has {field}.")
+    lacking = int((~there).sum())
+    whole = data.with_(
+        modality=data.modality.fields[field], sources=_Field(data.sources, field), names=_Called(data, (field,))
+    )
+    return whole.take(there).noted(*([f"{many(lacking, 'record')} without {field}."] if lacking else []))
+
+
 def _fields(data: Collection, first: str, second: str) -> dict[str, Any]:
     if not isinstance(data.modality, RecordModality):
         raise RecipeError(
@@ -67,16 +93,29 @@ class _Sides(Lazy):
         return {name: self.records[i // 2][name]}
 
 
+class _Field(Lazy):
+    """One field of each record."""
+
+    def __init__(self, records: Sequence[Mapping[str, Any]], field: str) -> None:
+        self.records, self.field = records, field
+
+    def __len__(self) -> int:
+        return len(self.records)
+
+    def one(self, i: int) -> Any:
+        return self.records[i].get(self.field)
+
+
 class _Called(Lazy):
     """What each of them is called in messages."""
 
-    def __init__(self, data: Collection, fields: tuple[str, str]) -> None:
+    def __init__(self, data: Collection, fields: tuple[str, ...]) -> None:
         self.data, self.fields = data, fields
 
     def __len__(self) -> int:
-        return 2 * len(self.data.sources)
+        return len(self.fields) * len(self.data.sources)
 
     def one(self, i: int) -> str:
-        names = self.data.names
-        called = names[i // 2] if len(names) else f"{self.data.origin} row {i // 2}"
-        return f"{called} {self.fields[i % 2]}"
+        row, side = divmod(i, len(self.fields))
+        called = self.data.names[row] if len(self.data.names) else f"{self.data.origin} row {row}"
+        return f"{called} {self.fields[side]}"

@@ -17,7 +17,7 @@ from gemel.serve.door import Door
 from gemel.serve.problems import Problem
 from gemel.serve.service import Service
 from gemel.siamese.describing import compared
-from gemel.siamese.verdict import alike
+from gemel.siamese.verdict import usable
 
 PAGE = Path(__file__).with_name("page")
 
@@ -84,7 +84,7 @@ def described(service: Service) -> dict[str, Any]:
         "enrolled": len(gallery),
         "items": gallery.count(),
         "durable": service.settings.durable,
-        "decisions": [shown.decision(each) for each in alike(twin.decisions, twin.method)],
+        "decisions": [shown.decision(each) for each in usable(twin.decisions, twin.method)],
         "limits": {
             "body": limits.body,
             "items": limits.items,

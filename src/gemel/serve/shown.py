@@ -15,7 +15,7 @@ from gemel.gallery import Enrolled, Hit, Match
 from gemel.items.decoded import Bad
 from gemel.siamese import Decision, Siamese, Verdict
 from gemel.siamese.operating import Knot, OperatingPoint
-from gemel.siamese.verdict import alike
+from gemel.siamese.verdict import usable
 
 
 def answer(values: Mapping[str, Any], status: int = 200) -> Response:
@@ -29,7 +29,7 @@ def answer(values: Mapping[str, Any], status: int = 200) -> Response:
 
 def verdict(found: Verdict, twin: Siamese) -> dict[str, Any]:
     """A verdict, and which of the model's decisions it comes from."""
-    known = [each.method.references for each in alike(twin.decisions, twin.method)]
+    known = [(each.method.references, each.method.alone) for each in usable(twin.decisions, twin.method)]
     return {
         "same": found.same,
         "probability": found.probability,
@@ -37,7 +37,7 @@ def verdict(found: Verdict, twin: Siamese) -> dict[str, Any]:
         **_threshold(found.threshold),
         "point": found.point,
         "llr": found.llr,
-        "method": known.index(found.references),
+        "method": known.index((found.references, found.branch)),
     }
 
 

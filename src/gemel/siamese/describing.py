@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from gemel.items.words import many, plural
 from gemel.siamese.known import ASSUMED
-from gemel.siamese.verdict import alike
+from gemel.siamese.verdict import alike, usable
 
 if TYPE_CHECKING:
     from gemel.measure import Interval, Verification
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from gemel.siamese.evaluation import Evaluation
     from gemel.siamese.grades import Grades
     from gemel.siamese.grading import Grading
-    from gemel.siamese.operating import OperatingPoint
+    from gemel.siamese.operating import Method, OperatingPoint
     from gemel.siamese.twin import Siamese
 
 
@@ -31,9 +31,9 @@ def described(twin: Siamese) -> str:
         f"Its first {' or '.join(map(str, twin.prefixes))} dimensions are embeddings too." if twin.prefixes else "",
         f"Encoder: {origin.encoder}." if origin.encoder else "",
         f"{'; '.join([*taught, *saw]).capitalize()}{_on(origin.created)}." if taught or saw else "",
-        *_grades(twin.grades),
-        *([] if twin.grades is not None or twin.decisions else _UNCALIBRATED),
-        *(line for decision in alike(twin.decisions, twin.method) for line in _decision(decision)),
+        *_uncalibrated(twin),
+        *(_grades(grades) for grades in usable(twin.gradings, method)),
+        *(line for decision in usable(twin.decisions, method) for line in _decision(decision)),
     ]
     return "\n".join(line for line in lines if line)
 
@@ -46,18 +46,26 @@ def compared(twin: Siamese) -> str:
     return plural(twin.modality.name) + (f" of {', '.join(fields)}" if fields else "")
 
 
-_UNCALIBRATED = ["Not calibrated: it gives distances, but no verdicts. Next: gemel calibrate MODEL DATA"]
+def _uncalibrated(twin: Siamese) -> list[str]:
+    if alike(twin.decisions, twin.method) or twin.grades is not None:
+        return []
+    of = f" for {compared(twin)}" if twin.method.branches else ""
+    return [f"Not calibrated{of}: it gives distances, but no verdicts. Next: gemel calibrate MODEL DATA"]
+
+
+def _about(method: Method, word: str) -> str:
+    """Which items it is about, where they are of one branch of two."""
+    return f" {word} {method.alone} with {method.alone}" if method.alone else ""
 
 
 def _on(created: str) -> str:
     return f", {created[:10]}" if created else ""
 
 
-def _grades(grades: Grades | None) -> list[str]:
-    if grades is None:
-        return []
+def _grades(grades: Grades) -> str:
     cut = "no cut is named, so it gives no verdicts" if grades.cut is None else f"the same from {grades.cut:g} on"
-    return [f"Scores, 0 to 1, fitted on {many(grades.pairs, 'pair')} that people scored; {cut}."]
+    of = _about(grades.method, "of")
+    return f"Scores{of}, 0 to 1, fitted on {many(grades.pairs, 'pair')} that people scored; {cut}."
 
 
 def graded(found: Grading) -> str:
@@ -79,10 +87,11 @@ def _correlation(value: float, interval: Interval | None) -> str:
 
 def _decision(decision: Decision) -> list[str]:
     counts, method = decision.counts, decision.method
+    of = _about(method, "for")
     against = f" against {method.sides}" if method.references > 1 else ""
     skilled = f", {counts.skilled:,} of them by impostors" if counts.skilled else ""
     return [
-        f"Calibrated{against} on {counts.identities:,} identities ({counts.same:,} same and {counts.different:,} "
+        f"Calibrated{of}{against} on {counts.identities:,} identities ({counts.same:,} same and {counts.different:,} "
         f"different {'trials' if against else 'pairs'}{skilled}), prior {decision.prior:g}.",
         *([ASSUMED] if counts.assumed else []),
         *_points(decision.points),

@@ -29,7 +29,8 @@ class Method:
         references: items of the claimed identity on one side, 1 or more.
         pooling: how the distances to several references become one, as in `gemel.measure.pooled`: mean, minimum,
             trimmed; single for one.
-        branches: names of the two branches of a cross-modal twin; empty when both sides share one.
+        branches: names of the two branches of a cross-modal twin, or of the one of them that both items are of; empty
+            when both sides share an encoder.
         head: which pair head looks at the two embeddings once more; empty: none.
         normalised: to what power it is divided by the mean distance of the references among each other; 0: not.
     """
@@ -53,10 +54,10 @@ class Method:
             if pool != "mean" or normalise:
                 raise DataError("pool and normalise are about references; say with refs how many there are.")
             return self
-        if self.branches:
+        if len(self.branches) > 1:
             raise DataError(
                 f"This twin compares {' with '.join(self.branches)}, and references are items like those compared with "
-                "them. Leave out refs, or take one branch of it: twin.branch(…)."
+                "them. Leave out refs, or name the branch that all are of, with branch=… (--branch)."
             )
         if references < 2:
             raise DataError(
@@ -73,17 +74,27 @@ class Method:
         return replace(self, references=other.references, pooling=other.pooling, normalised=other.normalised)
 
     @property
+    def alone(self) -> str:
+        """The branch that both items are of, where they are of one of two; empty otherwise."""
+        return self.branches[0] if len(self.branches) == 1 else ""
+
+    def within(self, branch: str) -> Self:
+        """The same for items that are all of one branch."""
+        return replace(self, branches=(branch,))
+
+    @property
     def pairwise(self) -> Self:
         """The same for two items."""
         return replace(self, references=1, pooling=SINGLE, normalised=0.0)
 
     @property
     def sides(self) -> str:
-        """What an item is compared with, such as `5 references (mean, normalised)`."""
+        """What an item is compared with, such as `5 references (mean, normalised)`; of one branch, by its name."""
         if self.references == 1:
-            return "another item"
+            return f"another {self.alone or 'item'}"
         power = "" if self.normalised == 1 else f" to the power {self.normalised:g}"
-        return f"{self.references} references ({self.pooling}{f', normalised{power}' if self.normalised else ''})"
+        of = f"{self.alone} " if self.alone else ""
+        return f"{self.references} {of}references ({self.pooling}{f', normalised{power}' if self.normalised else ''})"
 
     @classmethod
     def from_json(cls, value: dict[str, Any]) -> Self:

@@ -62,8 +62,9 @@ class Seen:
         return np.isin(content, self.calibrated)
 
     def alone(self, field: str) -> Seen:
-        """What training saw of one field, by itself, of records of one field each."""
-        return Seen.of(trained=self.trained ^ field_mark(field))
+        """What was seen of one field, by itself, of records of one field each; done twice, it is undone."""
+        mark = field_mark(field)
+        return Seen.of(trained=self.trained ^ mark, calibrated=self.calibrated ^ mark)
 
     @cached_property
     def _table(self) -> np.ndarray:

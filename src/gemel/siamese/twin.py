@@ -16,13 +16,14 @@ import numpy as np
 
 from gemel import distances
 from gemel.errors import DataError, ModelError, UnreadableItem
+from gemel.items.branched import only
 from gemel.items.collection import Collection
 from gemel.items.modality import Modality
 from gemel.items.vector import VectorModality
 from gemel.measure.calibration import Against
 from gemel.measure.references import scored
 from gemel.siamese import folder as folders
-from gemel.siamese.branches import BranchEncoders, of_one_branch, part_of, refuse_one_branch, sided
+from gemel.siamese.branches import BranchEncoders, method_of, methods_of, one_branch, sided, with_branch
 from gemel.siamese.decision import Decision
 from gemel.siamese.embedding import Embeddings, Progress, collected, embedded, is_one, sources_of
 from gemel.siamese.grades import Grades
@@ -34,7 +35,7 @@ from gemel.siamese.prefix import promised, shortened
 from gemel.siamese.seen import Seen
 from gemel.siamese.storing import fields_of, stored
 from gemel.siamese.trained import Trained
-from gemel.siamese.verdict import Verdict, alike, applicable, judged
+from gemel.siamese.verdict import Verdict, alike, applicable, fitted_for, judged, usable
 
 if TYPE_CHECKING:
     from jaxtyping import Float
@@ -52,7 +53,7 @@ class Siamese:
         method: how two embeddings are compared.
         head: looks at two embeddings once more; None: their distance decides.
         decisions: distance → probability, for each method it was calibrated for: two items, so many references of
-            one identity, the first dimensions alone.
+            one identity, the first dimensions alone; of two branches, items of both, or of one of them.
         gradings: distance → score, for each method it was calibrated for on scores.
         origin: where it comes from, for people.
         seen: what training and calibration saw.
@@ -224,19 +225,16 @@ class Siamese:
 
     def score(self, a: Any, b: Any) -> float | Float[np.ndarray, " n"]:
         """How similar two items are, 0 to 1: once calibrated for this method, the score that people would give, or
-        the probability of *same* where they gave answers.
+        the probability of *same* where they gave answers. Two items of one branch take what was calibrated on it.
 
         Until then 1 / (1 + distance / typical), where typical is the distance of two random embeddings: 1 for
         the identical, ½ for strangers. That is an order, not a probability.
         """
         distance = self.distance(a, b)
-        score = 1 / (1 + np.asarray(distance) / self.metric.typical(self.method.dim))
-        if self.grades is not None:
-            score = self.grades.at(distance)
-        elif self.decision is not None:
-            alike = of_one_branch(self, a, b).reshape(np.shape(distance)) if self.method.branches else False
-            score = np.where(alike, score, self.decision.probability(distance))
-        return float(score) if np.ndim(distance) == 0 else np.asarray(score)
+        score = np.empty(np.shape(distance))
+        for method, rows in methods_of(self, a, b, score.shape):
+            score[rows] = self._score(np.asarray(distance)[rows], method)
+        return float(score) if np.ndim(distance) == 0 else score
 
     def verify(
         self,
@@ -250,6 +248,9 @@ class Siamese:
         certainty: float | None = None,
     ) -> Verdict:
         """Whether two items are the same; or whether one is of the identity of several others.
+
+        Of two branches, bare items are one of each, in their order; as mappings, `{"image": …}`, they say which they
+        are of, and two of one branch are judged by the decision of that branch (`calibrate(branch=…)`).
 
         Args:
             a: one item.
@@ -270,11 +271,12 @@ class Siamese:
         others = [sided(self, b, 1)] if refs is None else sources_of(sided(self, refs, 1), self.modality)
         if (b is None) == (refs is None) or not others:
             raise DataError("Compare with one item, b, or with one reference or more of an identity, refs=[…].")
-        if len(others) > 1:
-            self.method.facing(len(others))  # two branches have no references
-        decision = applicable(self.decisions, self.method, len(others), graded=self.grades is not None)
         one = sided(self, a, 0)
-        refuse_one_branch(self, one, others[0])
+        method = method_of(self, one, *others)
+        if len(others) > 1:
+            method.facing(len(others))  # items of both branches have no references
+        graded = fitted_for(self.gradings, method) is not None
+        decision = applicable(self.decisions, method, len(others), graded=graded)
         distance = self._between(one, *others, method=decision.method)
         return judged(decision, distance, fmr=fmr, against=against, prior=prior, certainty=certainty)
 
@@ -291,12 +293,14 @@ class Siamese:
         refs: int | None = None,
         pool: str = "mean",
         normalise: float = 0.0,
+        branch: str | None = None,
         progress: Progress | None = None,
     ) -> Siamese:
         """The same twin with a decision fitted on this data; where its pairs have scores, with scores.
 
         Scores alone make no verdict: that takes a cut. With `refs` the decision is one for so many references of one
         identity and stands beside that of pairs: it is fitted on trials, of identities with more than `refs` items.
+        With `branch` it is one for items of that branch, image with image, and stands beside that of both branches.
 
         Args:
             data: items with identities, or explicit pairs; no identity that training saw.
@@ -312,19 +316,22 @@ class Siamese:
             normalise: divide that by the mean distance of the references among each other to this power, 0 to 1, so
                 that who varies much is given more room: 0, not at all; 1, all of it, which a few references do not
                 know well; 0.5 lies between.
+            branch: which of two branches all items are of; of records, this field is taken. None: both branches.
             progress: called with (items done, items in all).
 
         Raises:
             Overlap: training saw some of these items; they are named.
             NotEnoughData: too few identities or pairs; says how many are needed.
             TooManyBad: more bad items than allowed.
+            ModelError: there is no such branch.
         """
         from gemel.siamese.calibrate import calibrated
 
-        return calibrated(
-            self,
-            data,
-            method=self.method.facing(refs, pool, normalise=normalise),
+        one = self if branch is None else self.branch(branch)
+        fitted = calibrated(
+            one,
+            data if branch is None else only(data, branch),
+            method=one.method.facing(refs, pool, normalise=normalise),
             prior=prior,
             seed=seed,
             allow_overlap=allow_overlap,
@@ -333,6 +340,7 @@ class Siamese:
             cut=cut,
             progress=progress,
         )
+        return fitted if branch is None else with_branch(self, branch, fitted)
 
     def but(self, **changes: Any) -> Self:
         """The same twin with some fields changed."""
@@ -350,12 +358,12 @@ class Siamese:
     @property
     def decision(self) -> Decision | None:
         """From the distance of two items to probability; None until calibrated."""
-        return next((each for each in self.decisions if each.method == self.method), None)
+        return fitted_for(self.decisions, self.method)
 
     @property
     def grades(self) -> Grades | None:
         """From the distance of two items to a score; None unless calibrated on scores."""
-        return next((each for each in self.gradings if each.method == self.method), None)
+        return fitted_for(self.gradings, self.method)
 
     @property
     def prefixes(self) -> tuple[int, ...]:
@@ -375,21 +383,12 @@ class Siamese:
     def branch(self, field: str) -> Siamese:
         """The twin of one branch: it embeds and compares items of that field alone, as they are and not as records.
 
-        Its embeddings lie in the space of both; it has no decision, for the one there is belongs to both.
+        Its embeddings lie in the space of both; its decisions are those of `calibrate(branch=field)`.
 
         Raises:
             ModelError: there is no such branch.
         """
-        modality, encoder = part_of(self, field)
-        return self.but(
-            modality=modality,
-            encoder=encoder,
-            method=replace(self.method, branches=()),
-            decisions=(),
-            gradings=(),
-            seen=self.seen.alone(field),
-            kept=None,
-        )
+        return one_branch(self, field)
 
     def weights(self) -> bytes:
         """What training goes on from: safetensors. Raises ModelError when the model has none."""
@@ -433,10 +432,21 @@ class Siamese:
             "method": asdict(self.method),
             "decision": None if self.decision is None else self.decision.json(),
             "references": [each.json() for each in alike(self.decisions, self.method) if each.method.references > 1],
+            "branches": [each.json() for each in usable(self.decisions, self.method) if each.method.alone],
             "grades": None if self.grades is None else self.grades.json(),
             **asdict(self.origin),
         }
         return dict(finite(values))
+
+    def _score(self, distance: np.ndarray, method: Method) -> Float[np.ndarray, "..."]:
+        """How similar items are that are so far apart, by what was calibrated for a method."""
+        known = fitted_for(self.gradings, method)
+        if known is not None:
+            return known.at(distance)
+        decision = fitted_for(self.decisions, method)
+        if decision is not None:
+            return decision.probability(distance)
+        return np.asarray(1 / (1 + distance / self.metric.typical(method.dim)))
 
     def _between(self, *items: Any, method: Method) -> float:
         """How far the first item is from the others, by a method."""

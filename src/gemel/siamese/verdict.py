@@ -8,13 +8,17 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 
 from gemel.errors import DataError, NotCalibrated
 from gemel.measure.calibration import Against
 from gemel.siamese.decision import Decision
+from gemel.siamese.grades import Grades
 from gemel.siamese.operating import Method
+
+Fitted = TypeVar("Fitted", Decision, Grades)
 
 
 @dataclass(frozen=True)
@@ -30,6 +34,7 @@ class Verdict:
             `fmr_random=…` where calibration knew impostors.
         llr: natural log-likelihood ratio of *same*: what the two items say, whatever the prior.
         references: items of one identity that the decision compares with; 1 for two items.
+        branch: the one that all of them are of, where the twin has two and this is the decision of one; else empty.
     """
 
     same: bool | None
@@ -39,6 +44,7 @@ class Verdict:
     point: str
     llr: float = math.nan
     references: int = 1
+    branch: str = ""
 
     def __bool__(self) -> bool:
         raise TypeError("A verdict can be undecided; look at .same, which is True, False or None.")
@@ -75,13 +81,25 @@ def judged(
     unsure = certainty is not None and max(probability, 1 - probability) < certainty
     same = None if unsure else distance <= point.threshold
     llr = float(decision.evidence.at(np.asarray(distance, np.float64)))
-    return Verdict(same, probability, distance, point.threshold, point.name, llr, decision.method.references)
+    how = decision.method
+    return Verdict(same, probability, distance, point.threshold, point.name, llr, how.references, how.alone)
 
 
-def alike(decisions: Sequence[Decision], method: Method) -> list[Decision]:
+def fitted_for(fitted: Sequence[Fitted], method: Method) -> Fitted | None:
+    """The one that belongs to a method, if there is one."""
+    return next((each for each in fitted if each.method == method), None)
+
+
+def alike(fitted: Sequence[Fitted], method: Method) -> list[Fitted]:
     """Those that differ from a method of comparing two items in no more than references, by how many these are."""
-    found = [each for each in decisions if each.method.pairwise == method]
+    found = [each for each in fitted if each.method.pairwise == method]
     return sorted(found, key=lambda each: each.method.references)
+
+
+def usable(fitted: Sequence[Fitted], method: Method) -> list[Fitted]:
+    """Those that a twin of this method can judge by; of two branches, those of both together, then of each alone."""
+    ways = [method, *(method.within(branch) for branch in method.branches)]
+    return [each for way in ways for each in alike(fitted, way)]
 
 
 def applicable(decisions: Sequence[Decision], method: Method, references: int = 1, *, graded: bool = False) -> Decision:
@@ -101,21 +119,31 @@ def applicable(decisions: Sequence[Decision], method: Method, references: int = 
     if found is not None:
         return found
     there = " or ".join(each.method.sides for each in near)
+    flag, argument = (f" --branch {method.alone}", f', branch="{method.alone}"') if method.alone else ("", "")
     if references > 1:
         raise NotCalibrated(
             f"There is no decision for {references} references"
             f"{f', only for {there}: it holds for as many as it was fitted on' if near else ''}. Calibrate on "
-            f"identities that training never saw: `gemel calibrate MODEL DATA --refs {references} --pool mean "
-            f'--normalise 0.5`, or twin.calibrate(data, refs={references}, pool="mean", normalise=0.5).'
+            f"identities that training never saw: `gemel calibrate MODEL DATA{flag} --refs {references} --pool mean "
+            f'--normalise 0.5`, or twin.calibrate(data{argument}, refs={references}, pool="mean", normalise=0.5).'
         )
     if graded:
         raise NotCalibrated(
             "This twin was calibrated on scores: score(a, b) gives one, and a verdict takes a cut, the score from "
-            "which on two items are the same: `gemel calibrate MODEL DATA --cut 0.8`, or twin.calibrate(data, cut=0.8)."
+            f"which on two items are the same: `gemel calibrate MODEL DATA{flag} --cut 0.8`, or "
+            f"twin.calibrate(data{argument}, cut=0.8)."
         )
-    how = "Calibrate on identities that training never saw: `gemel calibrate MODEL DATA`, or twin.calibrate(data)."
+    how = (
+        f"Calibrate on identities that training never saw: `gemel calibrate MODEL DATA{flag}`, or "
+        f"twin.calibrate(data{argument})."
+    )
     if not decisions:
         raise NotCalibrated(f"This twin has no decision yet, so a distance cannot become a verdict. {how}")
+    if method.alone and not near:
+        raise NotCalibrated(
+            f"There is no decision about {method.alone} with {method.alone}, and both items are of one branch: there "
+            f"is a distance between them, but no verdict. {how}"
+        )
     if near:
         raise NotCalibrated(f"This twin has no decision for two items, only against {there}. {how}")
     differ = _differing(decisions[0].method, method)
