@@ -47,6 +47,8 @@ SCRATCH: dict[str, tuple[Recipe, Modality]] = {
     "residual-group": (CHOSEN.but(encoder="residual", norm="group"), ImageModality(height=17, width=5)),
     "delay": (CHOSEN.but(encoder="delay"), TRACES),
     "delay-group": (CHOSEN.but(encoder="delay", norm="group", pooling="attention"), TRACES),
+    "statistics": (CHOSEN.but(encoder="statistics"), TRACES),
+    "statistics-mel": (CHOSEN.but(encoder="statistics"), SOUNDS),
     "wave": (CHOSEN.but(encoder="residual"), TRACES),
     "delay-statistics": (CHOSEN.but(encoder="delay", pooling="statistics"), TRACES),
     "strokes-statistics": (CHOSEN.but(encoder="recurrent", cell="gru", depth=1, pooling="statistics"), TRACES),
@@ -238,7 +240,11 @@ def test_a_frozen_backbone_stays_as_in_use_until_it_thaws() -> None:
 @pytest.mark.parametrize(
     ("choices", "modality", "words"),
     [
-        ({"encoder": "vgg"}, IMAGES, "choose conv, residual, delay, frames, dense, recurrent, transformer, pretrained"),
+        (
+            {"encoder": "vgg"},
+            IMAGES,
+            "choose conv, residual, delay, frames, statistics, dense, recurrent, transformer, pretrained",
+        ),
         ({"encoder": "conv"}, VectorModality(dim=3), "encoders for them: dense"),
         ({"encoder": "dense"}, IMAGES, "encoders for them: conv, residual, pretrained"),
         ({"encoder": "conv", "tune": "frozen"}, IMAGES, "needs a pretrained encoder"),

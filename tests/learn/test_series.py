@@ -120,7 +120,7 @@ def test_choices_about_other_items_are_refused() -> None:
         outset(strokes(6), QUICK.but(size=32))
     with pytest.raises(RecipeError, match="did you mean velocity"):
         outset(strokes(6), QUICK.but(prepare="velocty"))
-    with pytest.raises(RecipeError, match="encoders for them: residual, delay, frames, recurrent"):
+    with pytest.raises(RecipeError, match="encoders for them: residual, delay, frames, statistics, recurrent"):
         outset(strokes(6), QUICK.but(encoder="conv"))
 
 

@@ -21,7 +21,7 @@ from gemel.items.sounds import HOP
 from gemel.learn import losses
 from gemel.learn.arrange import arranged
 from gemel.learn.chunks import refuse_batch_norm
-from gemel.learn.encoders import Encoder
+from gemel.learn.encoders import Encoder, Statistics
 from gemel.learn.facts import device_here, facts_of
 from gemel.learn.held_out import HeldOut, held_out_of, metric_of
 from gemel.learn.learner import Learner, rehearse
@@ -32,6 +32,7 @@ from gemel.learn.processes import Processes
 from gemel.learn.shape import encoder_of, modality_of, refuse_distortions, refuse_other_kinds, shaped
 from gemel.learn.sources import source_of
 from gemel.learn.training_set import Steps, TrainingSet, batches_of, identities_of, training_set
+from gemel.learn.whitening import whiten
 from gemel.recipe import Recipe, choose
 from gemel.siamese import Siamese
 
@@ -173,6 +174,8 @@ def outset(
     train = replace(train, modality=modality)
     torch.manual_seed(recipe.seed)
     encoder = encoder_of(recipe, modality, start)
+    if isinstance(encoder.backbone, Statistics) and start is None:
+        whiten(encoder, train, seed=recipe.seed)
     _refuse_what_stands_still(encoder, recipe)
     recipe = recipe.but(dim=encoder.dim)
     _refuse_batch_norm(encoder, recipe, device, processes)

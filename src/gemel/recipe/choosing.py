@@ -140,6 +140,8 @@ def _network(modality: str, *, kind: str | None, tune: str) -> dict[str, Any]:
         return {"dim": 256}
     if modality == "series" and kind == "frames":
         return {"prepare": "velocity,resample=96"}
+    if kind == "statistics":
+        return {}
     if modality == "series":
         cell = {"cell": "lstm"} if kind == "recurrent" else {}
         return {"encoder": "residual", "width": 64, "depth": 3, "dim": 128, "pooling": "mean", **cell}

@@ -39,8 +39,8 @@ class Recipe:
     # the shared subnetwork
     encoder: Annotated[
         str | None,
-        "conv, residual, delay, frames, dense, recurrent, transformer, or pretrained:NAME_OR_FOLDER (Hugging Face); "
-        "of records, FIELD=ENCODER,…",
+        "conv, residual, delay, frames, statistics, dense, recurrent, transformer, or pretrained:NAME_OR_FOLDER "
+        "(Hugging Face); of records, FIELD=ENCODER,…",
     ] = None
     fusion: Annotated[str | None, "how the fields of a record become one embedding"] = None
     branches: Annotated[

@@ -25,6 +25,7 @@ from gemel.learn.encoders.fusion import Branch, Branches, Fusion
 from gemel.learn.encoders.mel import Mel
 from gemel.learn.encoders.recurrent import Recurrent, RecurrentSeries
 from gemel.learn.encoders.residual import residual
+from gemel.learn.encoders.statistics import Statistics
 from gemel.learn.encoders.wave import Wave
 from gemel.recipe import Recipe, of_field
 
@@ -35,6 +36,7 @@ __all__ = [
     "Encoder",
     "Frames",
     "Head",
+    "Statistics",
     "build",
     "pretrained_audio",
     "pretrained_modality",
@@ -47,6 +49,7 @@ FITS = {
     "residual": ("image", "series", "audio"),
     "delay": ("series", "audio"),
     "frames": ("series",),
+    "statistics": ("series", "audio"),
     "dense": ("vector",),
     "recurrent": ("text", "series", "audio"),
     "transformer": ("text",),
@@ -71,7 +74,8 @@ def build(recipe: Recipe, modality: Modality, *, pretrained_config: dict[str, An
     own = modality.name == "text" and str(recipe.encoder).startswith("pretrained:")
     frames = isinstance(backbone, Frames)
     plain = frames or isinstance(backbone, Branches) or (own and recipe.dim in (None, backbone.features))
-    dim = backbone.features if plain else _given(recipe, "dim")
+    bare = isinstance(backbone, Statistics) and recipe.dim is None
+    dim = backbone.features if plain or bare else _given(recipe, "dim")
     weighted = recipe.distance == "learned"
     head = Head(backbone.features, dim, dropout=recipe.dropout, unit=not frames, weighted=weighted, plain=plain)
     return Encoder(backbone, head).train()  # what comes trained comes in evaluation mode, without dropout
@@ -110,6 +114,8 @@ def _of_fields(recipe: Recipe, modality: Any, pretrained_configs: dict[str, Any]
 def _of_series(recipe: Recipe, kind: str, modality: Any) -> Backbone:
     if kind == "frames":
         return Frames(modality.width, _points(modality))
+    if kind == "statistics":
+        return Statistics(modality.width)
     how: dict[str, Any] = {name: _given(recipe, name) for name in ("width", "depth", "pooling")}
     if kind == "conv":
         return Mel(modality.channels, modality.mels, norm=_given(recipe, "norm"), **how)

@@ -1,0 +1,87 @@
+"""The encoder of statistics: it begins where a whitening within identities ends, and a few identities suffice."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import gemel
+from gemel.errors import NotEnoughData, RecipeError
+from gemel.items import Collection, Pairs, read
+from gemel.learn.outset import outset
+from gemel.learn.train import train
+from gemel.measure import eer, pairs_of
+from gemel.recipe import Recipe
+
+QUICK = Recipe(encoder="statistics", steps=5, checks=1, precision="fp32", holdout=0.0, protocol="closed")
+
+
+def hums(people: int = 4, items: int = 20, seed: int = 0) -> Collection:
+    """Who hums is how much the second of four channels varies; how loud all are is another thing each time."""
+    rng = np.random.default_rng(seed)
+    series, labels = [], []
+    for person in range(people):
+        own = rng.uniform(0.5, 2)
+        for _ in range(items):
+            noise = rng.normal(size=(int(rng.integers(60, 90)), 4))
+            series.append((noise * [1, own, 1, 1] + rng.normal(0, 3)).astype(np.float32))
+            labels.append(f"p{person}")
+    return read(series, labels=labels)
+
+
+def error_of(vectors: np.ndarray, data: Collection) -> float:
+    assert data.identity is not None
+    pairs = pairs_of(data.identity.codes)
+    return float(eer(np.linalg.norm(vectors[pairs.a] - vectors[pairs.b], axis=1), pairs.same))
+
+
+def test_features_of_the_same_vary_by_one_in_every_direction() -> None:
+    begun = outset(hums(), QUICK)
+    network, data = begun.learner.encoder.eval(), begun.training
+    found = network.head.linear(network.backbone(**data.whole(np.arange(len(data))).inputs)).detach().double().numpy()
+    pairs = pairs_of(data.identity)
+    gap = found[pairs.a[pairs.same]] - found[pairs.b[pairs.same]]
+    within = gap.T @ gap / (2 * len(gap))
+    off = within - np.diag(within.diagonal())
+    assert np.abs(off).max() < 0.05
+    assert (within.diagonal() <= 1.0).all()  # what is added to each feature's variance makes it less than 1
+    assert within.diagonal().max() > 0.9
+    np.testing.assert_allclose(found.mean(0), 0, atol=1e-3)
+    assert (np.diff(found.var(0)) < 1e-6).all()  # first those along which the whole varies most
+
+
+def test_four_people_teach_what_tells_others_apart() -> None:
+    others = hums(12, seed=1)
+    twin = train(hums(), QUICK, progress=False)
+    straight = np.stack([np.r_[each.mean(0), each.std(0)] for each in (others.load(i) for i in range(len(others)))])
+    assert error_of(twin.embed(others).vectors, others) < 0.5 * error_of(straight, others)
+
+
+def test_pairs_teach_it_too_and_dimensions_are_the_first_directions(tmp_path: Path) -> None:
+    data = hums()
+    assert data.identity is not None
+    pairs = pairs_of(data.identity.codes)
+    told = data.with_(identity=None, pairs=Pairs(pairs.a, pairs.b, same=pairs.same))
+    twin = train(told, QUICK.but(dim=3), progress=False)
+    twin.save(tmp_path / "h.gemel")
+    others = hums(12, seed=1)
+    back = gemel.Siamese.load(tmp_path / "h.gemel")
+    assert error_of(back.embed(others).vectors, others) < 0.3
+    assert back.method.dim == 3
+
+
+def test_what_it_cannot_begin_with_is_refused() -> None:
+    with pytest.raises(RecipeError, match="dim = 9 is more than the 8 numbers"):
+        outset(hums(), QUICK.but(dim=9))
+    with pytest.raises(NotEnoughData, match="no two training items are known to be"):
+        outset(read([hums(1, 6).load(i) for i in range(6)]), QUICK.but(loss="simclr", jitter=0.1))
+
+
+def test_a_twin_to_start_from_keeps_its_last_layer() -> None:
+    first = train(hums(), QUICK, progress=False)
+    begun = outset(hums(seed=2), Recipe(steps=5, holdout=0.0), start=first)
+    before = first.embed(hums(seed=2)).vectors
+    inputs = begun.training.whole(np.arange(len(begun.training))).inputs
+    np.testing.assert_allclose(begun.learner.encoder.eval()(**inputs).detach().numpy(), before, atol=1e-5)
