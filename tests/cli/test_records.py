@@ -95,6 +95,21 @@ def test_two_pictures_are_judged_once_their_branch_is_calibrated(gemel: Shell, s
     assert "Not calibrated for its method" in gemel("evaluate", out, *data, "--branch", "title").out
 
 
+def test_two_branches_are_put_into_int8(gemel: Shell, shop: Path, tmp_path: Path) -> None:
+    out = tmp_path / "small.gemel"
+    data = (shop / "shop.csv", *FIELDS, "--allow-overlap")
+    assert gemel("calibrate", shop / "find.gemel", *data, "--int8").code == 2
+    ran = gemel("calibrate", shop / "find.gemel", *data, "--int8", "--out", out)
+    assert ran.code == 0
+    assert "Compares photo with title by cosine distance of 16 dimensions, int8." in ran.out
+    sizes = [
+        [(model / f"branch-{side}.onnx").stat().st_size for side in (1, 2)] for model in (shop / "find.gemel", out)
+    ]
+    assert sizes[0][0] == sizes[1][0]  # of convolutions
+    assert sizes[1][1] < sizes[0][1]
+    assert gemel("verify", out, shop / "photos" / "0.png", "red lamp new").code in (0, 1)
+
+
 def test_a_branch_that_is_not_there_is_refused(gemel: Shell, shop: Path) -> None:
     photo = shop / "photos" / "0.png"
     for words in (("verify", photo, photo), ("evaluate", shop / "photos"), ("calibrate", shop / "photos")):

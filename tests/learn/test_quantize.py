@@ -10,14 +10,19 @@ from onnxruntime import InferenceSession
 
 import gemel
 from gemel.errors import ModelError, NotCalibrated
+from gemel.items.branched import only
 from gemel.learn.fit import exported
 from gemel.learn.outset import outset
 from gemel.learn.pairhead import _onnx
 from gemel.learn.quantize import quantized
 from gemel.learn.train import run, train
+from gemel.siamese.branches import BranchEncoders
 from tests.learn.test_pairhead import network
+from tests.learn.test_records import QUICK as RECORD
+from tests.learn.test_records import products
 from tests.learn.test_texts import QUICK, texts
 
+RECORDS = RECORD.but(width=64, dim=32, steps=60)
 SMALL = QUICK.but(width=64, dim=64, steps=30)
 
 
@@ -48,6 +53,47 @@ def test_int8_is_smaller_near_and_calibrated_anew(kind: str, tmp_path: Path, req
     assert back.verify("red lamp", "lamp red").probability == small.verify("red lamp", "lamp red").probability
     with pytest.raises(ModelError, match="already"):
         quantized(back)
+
+
+def test_two_branches_are_rounded_and_calibrated_anew(tmp_path: Path) -> None:
+    taught = products(200, 1).with_(identity=None)
+    two = train(taught, RECORDS.but(encoder="shape=dense,name=transformer"), progress=False)
+    unseen = products(40, 4, seed=1)
+    data = products(60, 1, seed=4).with_(identity=None)
+    small = quantized(two.calibrate(data, allow_overlap=True))
+    before, after = two.encoder, small.encoder
+    assert isinstance(before, BranchEncoders)
+    assert isinstance(after, BranchEncoders)
+    assert (small.method.precision, small.method.branches) == ("int8", ("shape", "name"))
+    assert small.decisions == ()
+    assert small.embedding_id != two.embedding_id
+    for name, one in before.encoders.items():
+        assert len(after.encoders[name].content) < 0.7 * len(one.content)
+        whole, rounded = (twin.branch(name).embed(only(unseen, name)).vectors for twin in (two, small))
+        assert (whole * rounded).sum(1).mean() > 0.98
+    again = small.calibrate(data, allow_overlap=True).calibrate(unseen, branch="shape")
+    again.save(tmp_path / "s.gemel")
+    back = gemel.Siamese.load(tmp_path / "s.gemel")
+    assert back.verify([0.0] * 6, "red lamp") == again.verify([0.0] * 6, "red lamp")
+    shape = {"shape": [0.0] * 6}
+    assert back.verify(shape, shape) == again.verify(shape, shape)
+    np.testing.assert_array_equal(back.branch("name").embed(only(unseen, "name")).vectors, rounded)
+    with pytest.raises(ModelError, match="already"):
+        quantized(back)
+
+
+def test_a_branch_that_would_gain_nothing_stays_as_it_is() -> None:
+    recipe = RECORDS.but(encoder="shape=dense,name=recurrent", cell="gru")
+    twin = exported(outset(products(60, 1).with_(identity=None), recipe), None)
+    small = quantized(twin)
+    before, after = twin.encoder, small.encoder
+    assert isinstance(before, BranchEncoders)
+    assert isinstance(after, BranchEncoders)
+    assert len(after.encoders["shape"].content) < 0.7 * len(before.encoders["shape"].content)
+    assert after.encoders["name"].content == before.encoders["name"].content
+    neither = BranchEncoders(dict.fromkeys(before.encoders, before.encoders["name"]))
+    with pytest.raises(ModelError, match="convolutions and GRUs"):
+        quantized(twin.but(encoder=neither))
 
 
 def test_an_embedding_does_not_depend_on_its_neighbours(trained: gemel.Siamese) -> None:
