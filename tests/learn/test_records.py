@@ -216,6 +216,18 @@ def test_what_calibrated_a_branch_is_known_to_it(two: gemel.Siamese, three: geme
         two.calibrate(products(200, 1), branch="shape")
 
 
+def test_first_dimensions_of_two_branches_are_saved_with_their_decisions(tmp_path: Path) -> None:
+    begun = outset(products(60, 1).with_(identity=None), QUICK.but(dim=32, prefixes="8", steps=4))
+    twin = exported(begun, None).calibrate(products(40, 4, seed=1), branch="shape")
+    assert [(each.method.dim, each.method.branches) for each in twin.decisions] == [(32, ("shape",)), (8, ("shape",))]
+    twin.prefix(8).save(tmp_path / "p.gemel")
+    again = gemel.Siamese.load(tmp_path / "p.gemel")
+    a, b = ({"shape": products(40, 4, seed=1).source(i)["shape"]} for i in (0, 1))
+    assert again.embed([a, {"name": "red lamp"}]).vectors.shape == (2, 8)
+    assert again.embedding_id == twin.prefix(8).embedding_id
+    assert again.verify(a, b) == twin.prefix(8).verify(a, b)
+
+
 def test_a_branch_takes_bare_items_and_those_of_records_that_have_them(two: gemel.Siamese) -> None:
     data = products(40, 4, seed=1, lacking=0.1)
     shapes = only(data, "shape")

@@ -45,6 +45,7 @@ def stored(twin: Siamese) -> tuple[Manifest, dict[str, Part]]:
         wiring = {name: getattr(twin.encoder, name) for name in ("inputs", "output", "first")}
     if isinstance(twin.encoder, BranchEncoders):
         parts |= {BRANCHES[i]: Part.of(one.content) for i, one in enumerate(twin.encoder.encoders.values())}
+        wiring = {"first": next(iter(twin.encoder.encoders.values())).first}
     if twin.head is not None:
         parts[twin.head.file] = Part.of(twin.head.content)
     if twin.decisions:
@@ -93,7 +94,7 @@ def _encoder(manifest: Manifest, parts: Mapping[str, Part], method: Method, **ho
     if method.branches:
         return BranchEncoders(
             {
-                field: OnnxEncoder(parts[name].read(), **how)
+                field: OnnxEncoder(parts[name].read(), **how, **manifest.wiring)
                 for field, name in zip(method.branches, BRANCHES, strict=True)
             }
         )
