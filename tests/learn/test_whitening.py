@@ -19,14 +19,14 @@ QUICK = Recipe(encoder="statistics", steps=5, checks=1, precision="fp32", holdou
 
 
 def hums(people: int = 4, items: int = 20, seed: int = 0) -> Collection:
-    """Who hums is how much the second of four channels varies; how loud all are is another thing each time."""
+    """Who hums is how much each of four channels varies; how high all are is another thing each time."""
     rng = np.random.default_rng(seed)
     series, labels = [], []
     for person in range(people):
-        own = rng.uniform(0.5, 2)
+        own = rng.uniform(0.5, 2, 4)
         for _ in range(items):
             noise = rng.normal(size=(int(rng.integers(60, 90)), 4))
-            series.append((noise * [1, own, 1, 1] + rng.normal(0, 3)).astype(np.float32))
+            series.append((noise * own + rng.normal(0, 3)).astype(np.float32))
             labels.append(f"p{person}")
     return read(series, labels=labels)
 
@@ -37,17 +37,16 @@ def error_of(vectors: np.ndarray, data: Collection) -> float:
     return float(eer(np.linalg.norm(vectors[pairs.a] - vectors[pairs.b], axis=1), pairs.same))
 
 
-def test_features_of_the_same_vary_by_one_in_every_direction() -> None:
+def test_no_direction_varies_much_among_the_same() -> None:
     begun = outset(hums(), QUICK)
     network, data = begun.learner.encoder.eval(), begun.training
     found = network.head.linear(network.backbone(**data.whole(np.arange(len(data))).inputs)).detach().double().numpy()
     pairs = pairs_of(data.identity)
     gap = found[pairs.a[pairs.same]] - found[pairs.b[pairs.same]]
     within = gap.T @ gap / (2 * len(gap))
-    off = within - np.diag(within.diagonal())
-    assert np.abs(off).max() < 0.05
-    assert (within.diagonal() <= 1.0).all()  # what is added to each feature's variance makes it less than 1
-    assert within.diagonal().max() > 0.9
+    spread = np.linalg.eigvalsh(within)
+    assert spread.max() == pytest.approx(1 / 0.9, rel=0.1)  # how high all hum varied most, and does no longer
+    assert (spread <= 1 / 0.9).all()  # no direction varies more; less where it varied little from the start
     np.testing.assert_allclose(found.mean(0), 0, atol=1e-3)
     assert (np.diff(found.var(0)) < 1e-6).all()  # first those along which the whole varies most
 
@@ -68,7 +67,7 @@ def test_pairs_teach_it_too_and_dimensions_are_the_first_directions(tmp_path: Pa
     twin.save(tmp_path / "h.gemel")
     others = hums(12, seed=1)
     back = gemel.Siamese.load(tmp_path / "h.gemel")
-    assert error_of(back.embed(others).vectors, others) < 0.3
+    assert error_of(back.embed(others).vectors, others) < 0.35
     assert back.method.dim == 3
 
 
@@ -83,5 +82,6 @@ def test_a_twin_to_start_from_keeps_its_last_layer() -> None:
     first = train(hums(), QUICK, progress=False)
     begun = outset(hums(seed=2), Recipe(steps=5, holdout=0.0), start=first)
     before = first.embed(hums(seed=2)).vectors
-    inputs = begun.training.whole(np.arange(len(begun.training))).inputs
-    np.testing.assert_allclose(begun.learner.encoder.eval()(**inputs).detach().numpy(), before, atol=1e-5)
+    whole = begun.training.whole(np.arange(len(begun.training)))
+    after = whole.pooled(begun.learner.encoder.eval()(**whole.inputs).detach()).numpy()
+    np.testing.assert_allclose(after, before, atol=1e-5)

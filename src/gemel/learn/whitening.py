@@ -25,7 +25,9 @@ MOST = 100_000
 ITEMS = 10_000
 """At most so many items are looked at to know how features vary in all."""
 SHRINK = 0.1
-"""Share of the mean variance that is added to each feature's, for what a few items do not show."""
+"""Share of the way to every direction varying alike (Ledoit and Wolf 2004): a few items do not show all that varies."""
+TINY = 1e-9
+"""Variance that there is at least, so that nothing is divided by 0."""
 
 
 def whiten(encoder: Encoder, data: TrainingSet, *, seed: int) -> None:
@@ -55,7 +57,7 @@ def whiten(encoder: Encoder, data: TrainingSet, *, seed: int) -> None:
     one, other = known[where[: len(a)]], known[where[len(a) :]]
     everything = _features(encoder, data, np.arange(0, len(data), max(1, -(-len(data) // ITEMS))))
     within = (one - other).T @ (one - other) / (2 * len(a))
-    within += SHRINK * np.trace(within) / features * np.eye(features)
+    within = (1 - SHRINK) * within + (SHRINK * np.trace(within) / features + TINY) * np.eye(features)
     layer = _directions(within, np.cov(everything.T))[: encoder.dim]
     linear = encoder.head.linear
     assert isinstance(linear, nn.Linear)
