@@ -85,3 +85,10 @@ def test_a_twin_to_start_from_keeps_its_last_layer() -> None:
     whole = begun.training.whole(np.arange(len(begun.training)))
     after = whole.pooled(begun.learner.encoder.eval()(**whole.inputs).detach()).numpy()
     np.testing.assert_allclose(after, before, atol=1e-5)
+
+
+def test_it_is_named_where_a_few_identities_teach_a_network() -> None:
+    open_set = Recipe(holdout=0.0, protocol="open")
+    assert any("4 identities are few" in note for note in outset(hums(), open_set).notes)
+    several = [(hums(), QUICK), (hums(), Recipe(holdout=0.0, protocol="closed")), (hums(10), open_set)]
+    assert not any("are few" in note for data, recipe in several for note in outset(data, recipe).notes)

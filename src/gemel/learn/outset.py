@@ -41,6 +41,8 @@ if TYPE_CHECKING:
 
 OWN_DEFAULTS = ("temperature", "margin")
 """Choices that each loss has a default of its own for."""
+FEW = 10
+"""Identities from which on a network over series or sounds is not doubted."""
 FIT = 10_000
 """At most so many training items does a modality learn its statistics from."""
 
@@ -191,7 +193,7 @@ def outset(
     learner.recipe = recipe = _budget(learner.recipe, len(train), learner.steps.batches.rows, seconds)
     learner.steps.total = recipe.steps or 1
     calibrating = None if parts.calibrate is None else parts.calibrate.with_(modality=modality)
-    said = (*data.notes, *notes, *parts.notes, decoded.summary(), *_of_items(asked, train))
+    said = (*data.notes, *notes, *parts.notes, decoded.summary(), *_of_items(asked, train), *_few(asked, recipe, train))
     chosen = {name: value for name, value in recipe.chosen().items() if getattr(asked, name) is None}
     fingerprint = parts.fingerprint + ("" if start is None else f"from {start.embedding_id}\n")
     return Outset(
@@ -223,6 +225,18 @@ def _of_items(asked: Recipe, data: TrainingSet) -> list[str]:
             said.append(f"{len(some) - len(there)} of {len(some)} training records looked at have no {name}.")
         said += [f"{name}: {sentence}" for sentence in _of_kind(field, there, asked.encoder)]
     return said
+
+
+def _few(asked: Recipe, recipe: Recipe, data: TrainingSet) -> list[str]:
+    """What is better than a network where a few identities are to teach what tells others apart."""
+    count = len(np.unique(data.identity[data.identity >= 0]))
+    along_time = isinstance(data.modality, SeriesModality | AudioModality)
+    if not along_time or asked.encoder is not None or recipe.protocol == "closed" or not 0 < count < FEW:
+        return []
+    return [
+        f"{count} identities are few to teach a network what tells others apart; encoder = statistics, which has "
+        "hardly anything to learn, may know them better."
+    ]
 
 
 def _of_kind(modality: Modality, some: Raws, encoder: str | None) -> list[str]:
