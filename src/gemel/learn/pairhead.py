@@ -85,9 +85,11 @@ class _Pairs:
         _refuse_one_kind(value)
         self.a, self.b, self.value = torch.from_numpy(a), torch.from_numpy(b), torch.from_numpy(value)
         same = value > 0.5
-        kinds = [same, ~same] if skilled is None or not skilled.any() else [same, ~same & ~skilled, skilled]
-        weight = sum(each * (0.5 if each is same else 0.5 / (len(kinds) - 1)) / max(1, each.sum()) for each in kinds)
-        self.weight = torch.from_numpy(len(value) * np.asarray(weight, np.float32))  # both kinds weigh the same
+        different = [~same] if skilled is None or not skilled.any() else [~same & ~skilled, skilled]
+        weight = np.zeros(len(value), np.float32)
+        for kind, share in ((same, 0.5), *((each, 0.5 / len(different)) for each in different)):
+            weight[kind] = share * len(value) / max(1, kind.sum())  # same and different weigh alike, and so do theirs
+        self.weight = torch.from_numpy(weight)
 
 
 def learned_head(learner: Learner) -> bytes:

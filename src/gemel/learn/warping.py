@@ -26,7 +26,8 @@ TOGETHER = 1024
 BAND = 6
 """Two points that meet are at most this part of the series apart."""
 LEAST = 0.1
-"""What is added to a distance before its logarithm is taken, in units of the channel's median distance."""
+"""What is added to a distance before its logarithm is taken, in units of the channel's median distance; or of its
+mean one, where most are 0."""
 DECAY = 0.05
 """What a squared weight costs, in units of the mean cross-entropy of a pair, for channels of deviation 1."""
 
@@ -52,7 +53,8 @@ def learned_warping(
     series, own, band = vectors.reshape(len(vectors), frames.points, -1), frames.own, max(1, frames.points // BAND)
     parts = [(a[rows].numpy(), b[rows].numpy()) for rows in torch.split(chosen, TOGETHER)]
     apart = np.concatenate([warped(series[left], series[right], own=own, band=band) for left, right in parts])
-    least = np.maximum(LEAST * np.median(apart, 0), np.finfo(np.float32).tiny)
+    usual = np.median(apart, 0)
+    least = LEAST * np.where(usual > 0, usual, apart.mean(0)) + np.finfo(np.float32).tiny
     slope, bias = _regression(torch.from_numpy(np.log(least + apart)), value[chosen], weight[chosen])
     return Warping(
         points=frames.points, own=own, band=band, least=tuple(least.tolist()), weight=slope, bias=bias
