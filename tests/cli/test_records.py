@@ -93,6 +93,10 @@ def test_two_pictures_are_judged_once_their_branch_is_calibrated(gemel: Shell, s
     assert "Probabilities cost" in found.out
     assert "calibration saw 160 items" in found.out
     assert "Not calibrated for its method" in gemel("evaluate", out, *data, "--branch", "title").out
+    assert "--branch photo" in gemel("duplicates", out, *data).err
+    found = gemel("duplicates", out, *data, "--branch", "photo")
+    assert found.code == 0
+    assert "pairs" in found.out
 
 
 def test_two_branches_are_put_into_int8(gemel: Shell, shop: Path, tmp_path: Path) -> None:
@@ -112,7 +116,12 @@ def test_two_branches_are_put_into_int8(gemel: Shell, shop: Path, tmp_path: Path
 
 def test_a_branch_that_is_not_there_is_refused(gemel: Shell, shop: Path) -> None:
     photo = shop / "photos" / "0.png"
-    for words in (("verify", photo, photo), ("evaluate", shop / "photos"), ("calibrate", shop / "photos")):
+    for words in (
+        ("verify", photo, photo),
+        ("evaluate", shop / "photos"),
+        ("duplicates", shop / "photos"),
+        ("calibrate", shop / "photos"),
+    ):
         for model, reason in (("find", "no branch 'image'; it has photo and title"), ("fused", "no branches")):
             ran = gemel(words[0], shop / f"{model}.gemel", *words[1:], "--branch", "image")
             assert ran.code == 2

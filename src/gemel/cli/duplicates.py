@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Annotated, Any, Optional
 
 import typer
 
-from gemel.cli.options import AsJson, Data, Dim, Model, Threads, reading, reading_flags, with_options
+from gemel.cli.options import AsJson, Branch, Data, Dim, Model, Threads, reading, reading_flags, with_options
 from gemel.cli.output import answer, note, progress
-from gemel.cli.sides import one_of
+from gemel.cli.sides import of_branch, one_of
 from gemel.cli.targets import refuse_file
 from gemel.errors import DataError, require
 
@@ -32,6 +32,7 @@ def duplicates(
     ] = None,
     fmr: Annotated[Optional[float], typer.Option(help="Highest false match rate, such as 0.0001.")] = None,
     prior: Annotated[Optional[float], typer.Option(help="Share of pairs that are the same, 0 to 1.")] = None,
+    branch: Branch = None,
     dim: Dim = None,
     threads: Threads = None,
     as_json: AsJson = False,
@@ -51,7 +52,7 @@ def duplicates(
         if of is not None:
             raise DataError("--out writes all pairs of DATA, and --of asks about one new item; give one of them.")
     twin = Siamese.load(model, dim=dim, threads=threads)
-    collection = read(data, **reading(more))
+    twin, collection = of_branch(twin, read(data, **reading(more)), branch)
     how = {"fmr": fmr, "prior": prior, "allow_bad": more["allow_bad"]}
     if of is None:
         _all(twin, collection, out, how, as_json=as_json)

@@ -9,6 +9,7 @@ import typer
 
 from gemel.cli.options import AsJson, Branch, Data, Dim, Model, Refs, Threads, reading, reading_flags, with_options
 from gemel.cli.output import answer, progress
+from gemel.cli.sides import of_branch
 from gemel.errors import DataError
 
 if TYPE_CHECKING:
@@ -57,7 +58,6 @@ def evaluate(
     gemel evaluate sts.gemel test.csv --scores 0 5         correlations with scores
     """
     from gemel.items import read
-    from gemel.items.branched import only
     from gemel.report import draw_report, findings, refuse_report
     from gemel.siamese import Siamese, grade
     from gemel.siamese import evaluate as measured
@@ -68,9 +68,8 @@ def evaluate(
             raise DataError("A report is about pairs: leave out --report, or --refs.")
         refuse_report(report)
     twin = Siamese.load(model, dim=dim, threads=threads)
-    collection, allow_bad = read(data, **reading(more)), more["allow_bad"]
-    if branch is not None:
-        twin, collection = twin.branch(branch), only(collection, branch)
+    twin, collection = of_branch(twin, read(data, **reading(more)), branch)
+    allow_bad = more["allow_bad"]
     named = cut if cut is not None or twin.grades is None else twin.grades.cut
     found: Grading | Evaluation
     with progress("embedding") as bar:

@@ -1,4 +1,4 @@
-"""What a word of the shell means as an item: a file, a text, or a record as JSON."""
+"""What a word of the shell means as an item: a file, a text, or a record as JSON; and one of two branches alone."""
 
 from __future__ import annotations
 
@@ -6,7 +6,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from gemel.items import Collection
     from gemel.siamese import Siamese
+
+
+def of_branch(twin: Siamese, data: Collection, branch: str | None) -> tuple[Siamese, Collection]:
+    """A twin and its data, or those of one branch alone."""
+    from gemel.items.branched import only
+
+    return (twin, data) if branch is None else (twin.branch(branch), only(data, branch))
 
 
 def one_of(given: str, twin: Siamese, side: int = 0) -> str | Path:

@@ -125,8 +125,8 @@ def refuse_branches(twin: Siamese) -> None:
         field = twin.method.branches[0]
         raise NotCalibrated(
             f"The decision is about {' with '.join(twin.method.branches)}, and among many items are two of the same "
-            f'kind: look at one branch by itself, twin.calibrate(data, branch="{field}").branch("{field}"), or ask '
-            "twin.verify about two items."
+            f'kind: look at one branch by itself, twin.calibrate(data, branch="{field}").branch("{field}") (in the '
+            f"shell, --branch {field}), or ask twin.verify about two items."
         )
 
 
