@@ -90,8 +90,8 @@ class TestNaN:
         begun = outset(collection(), QUICK)
         prepared = begun.learner.steps.data.prepared
 
-        def broken(rows: np.ndarray, rng: np.random.Generator) -> dict[str, torch.Tensor]:
-            inputs = prepared(rows, rng)
+        def broken(rows: np.ndarray, rng: np.random.Generator, *, speed: float = 0.0) -> dict[str, torch.Tensor]:
+            inputs = prepared(rows, rng, speed=speed)
             inputs["image"][2] = torch.nan
             return inputs
 
