@@ -27,6 +27,17 @@ def test_a_worn_machine_is_flagged_and_a_healthy_one_is_not(
     assert shares[3] >= 50
 
 
+def test_a_signer_is_accepted_and_a_forger_is_not(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    exec(compile(code_of("signatures.md"), "signatures.md", "exec"), {})
+    said = capsys.readouterr().out
+    assert "Calibrated against 5 references (minimum, normalised to the power 0.5) on 30 identities" in said
+    verdicts = re.findall(r"^(\w+): (accepted|refused)", said, re.MULTILINE)
+    assert verdicts == [("5", "accepted"), ("6", "accepted"), ("forged", "refused"), ("stranger", "refused")]
+
+
 def test_a_server_answers_as_its_page_says(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

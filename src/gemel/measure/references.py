@@ -65,12 +65,12 @@ def scored(
         DataError: references are all at distance 0 from each other, and it was to be divided by that.
     """
     count, k = references.shape
-    far = paired_at(vectors, vectors, np.repeat(item, k), references[draw].reshape(-1), metric)
+    far = _apart(vectors, np.repeat(item, k), references[draw].reshape(-1), metric)
     score = pooled(far.reshape(-1, k), pool)
     if not normalise:
         return score
     a, b = np.triu_indices(k, 1)
-    among = paired_at(vectors, vectors, references[:, a].reshape(-1), references[:, b].reshape(-1), metric)
+    among = _apart(vectors, references[:, a].reshape(-1), references[:, b].reshape(-1), metric)
     spread = among.reshape(count, -1).mean(axis=-1, dtype=np.float64)
     if not (spread > 0).all():
         raise DataError(
@@ -78,3 +78,12 @@ def scored(
             "are. Take references that differ, or do not normalise."
         )
     return np.asarray(score / spread[draw] ** normalise)
+
+
+def _apart(
+    vectors: Float[np.ndarray, "m d"], one: Int[np.ndarray, " p"], other: Int[np.ndarray, " p"], metric: Distance
+) -> Float[np.ndarray, " p"]:
+    """How far apart the items of many pairs are; of those that come more than once, as draws of the same references
+    make them, the distance is computed once."""
+    pairs, which = np.unique(one.astype(np.int64) * len(vectors) + other, return_inverse=True)
+    return paired_at(vectors, vectors, pairs // len(vectors), pairs % len(vectors), metric)[which]
