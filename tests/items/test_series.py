@@ -385,3 +385,20 @@ def test_numbers_without_names_are_the_channels_in_their_order() -> None:
     np.testing.assert_allclose(modality.load(table), np.array(rows), rtol=1e-6)
     with pytest.raises(UnreadableItem, match="no column 'x'"):
         modality.load([[0.0, 1.0, 2.0]] * 3)
+
+
+def test_a_column_without_a_name_that_rises_as_time_does_is_said(tmp_path: Path) -> None:
+    for name in ("a", "b"):
+        for number in (1, 2):
+            clock = 500 * number + 10 * np.arange(20)
+            clock[15:] += 70  # the pen was lifted
+            rows = np.stack([RNG.normal(size=20), clock, RNG.normal(size=20)], 1)
+            written(tmp_path, f"{name}/{number}.txt", "\n".join(" ".join(map(str, row)) for row in rows))
+    found = read(tmp_path, kind="series")
+    assert "column 2 rises evenly in every series looked at" in found.summary()
+    assert found.modality.channels == 3
+    told = read(tmp_path, kind="series", stamps="2")
+    assert "column '2' holds time stamps" in told.summary()
+    assert told.modality.channels == 2
+    for said in (read(tmp_path, kind="series", stamps=""), read(tmp_path, kind="series", channels="1,3")):
+        assert "rises evenly" not in said.summary()

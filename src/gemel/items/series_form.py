@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -20,6 +20,11 @@ from gemel.items.series_files import Sheet, of_array, sheet
 from gemel.items.windows import Called, Recording, Windows, counted, refuse_windows
 from gemel.items.words import many
 
+if TYPE_CHECKING:
+    from jaxtyping import Float
+
+FEWEST = 8
+"""Steps from which on a column that rises evenly looks like time."""
 SAMPLE = 20
 """Sources that are looked at."""
 STAMPS = frozenset("t time timestamp timestamps seconds sec ms millis elapsed time_s time_ms".split())
@@ -80,6 +85,11 @@ class Form:
             rate = self.rate or _rate(sheets, stamps)
             brought = f"brought to {rate:.6g} points in a unit of it" if rate else "regular, and left out"
             notes.append(f"{origin}: column {(called or stamps)!r} holds time stamps, {brought}.")
+        elif self.stamps is None and not self.channels and (clock := _clock(sheets)):
+            notes.append(
+                f"{origin}: column {clock} rises evenly in every series looked at, as time stamps do, and is taken for "
+                f"a channel. If it is time, say so: stamps={clock!r} (--stamps {clock})."
+            )
         lacking = sum(bool(np.isnan(each.values).any()) for each in sheets)
         if lacking:
             done = "these are interpolated" if self.missing == "interpolate" else "these items are refused"
@@ -152,6 +162,23 @@ def are_series(paths: Sequence[str]) -> bool:
 def _stamps(sheets: Sequence[Sheet]) -> str:
     """The column that is called like time in all of them; empty where there is none."""
     return next((name for name in sheets[0].names if name.casefold() in STAMPS and _in_all(name, sheets)), "")
+
+
+def _clock(sheets: Sequence[Sheet]) -> str:
+    """The column that nobody named and that rises by the same step mostly, in all of them; empty where there is none,
+    or no other."""
+    names = sheets[0].names
+    unnamed = len(names) > 1 and all(each.names == names for each in sheets) and all(map(str.isdecimal, names))
+    rising = [name for place, name in enumerate(names) if all(_ticks(each.values[:, place]) for each in sheets)]
+    return rising[0] if unnamed and rising else ""
+
+
+def _ticks(column: Float[np.ndarray, " t"]) -> bool:
+    steps = np.diff(column)
+    if len(steps) < FEWEST or not (steps >= 0).all():  # NaN too is not
+        return False
+    usual = float(np.median(steps))
+    return usual > 0 and bool((np.abs(steps / usual - 1) < 0.01).mean() >= 0.5)
 
 
 def _in_all(name: str, sheets: Sequence[Sheet]) -> bool:
