@@ -59,6 +59,11 @@ def test_it_is_the_same_either_way_round_and_nothing_between_equals() -> None:
     assert warped(a[:0], b[:0], own=2, band=5).shape == (0, 4)
 
 
+def test_it_is_the_same_either_way_round_where_paths_are_as_good() -> None:
+    a, b = (np.random.default_rng(seed).integers(0, 2, (100, 30, 4)).astype(np.float32) for seed in (0, 1))
+    np.testing.assert_array_equal(warped(a, b, own=2, band=5), warped(b, a, own=2, band=5))
+
+
 def test_a_series_that_is_late_is_near_along_the_path_and_not_point_by_point() -> None:
     time = np.linspace(0, 6, 50)
     on_time, late = (np.sin(t)[None, :, None].astype(np.float32) for t in (time, 6 * (time / 6) ** 1.3))

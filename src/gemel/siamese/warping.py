@@ -88,7 +88,8 @@ def _along(
     a: Float[np.ndarray, "n t c"], b: Float[np.ndarray, "n t c"], own: int, band: int
 ) -> Float[np.ndarray, "n c"]:
     """Antidiagonal by antidiagonal: at each meeting of two points the sums along the best path to it, all pairs at
-    once. A meeting is stored one place behind its point of `a`, so that none lies before the first."""
+    once; of paths that are as good, the straight one, or the mean over both others. A meeting is stored one place
+    behind its point of `a`, so that none lies before the first."""
     n, t, c = a.shape
     far = [np.full((n, t + 1), np.inf, np.float32) for _ in range(3)]
     sums = [np.zeros((n, t + 1, c + 1), np.float32) for _ in range(3)]  # of each channel, and how many points met
@@ -106,6 +107,9 @@ def _along(
             nearer = reach < best
             np.copyto(best, reach, where=nearer)
             np.copyto(total, way, where=nearer[..., None])
+        even = (ways[1][0] == ways[2][0]) & (best < ways[0][0])
+        if even.any():
+            np.copyto(total, (total + ways[2][1]) / 2, where=even[..., None])
         far[now].fill(np.inf)
         far[now][:, after] = step if k == 0 else best + step
         total[..., :c] += gap
