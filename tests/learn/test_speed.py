@@ -54,11 +54,17 @@ def test_a_series_keeps_its_path() -> None:
     assert len(short) == 2
 
 
-def test_a_gap_stays_a_gap() -> None:
-    series = np.arange(12.0, dtype=np.float32)[:, None].copy()
-    series[4:7] = np.nan
-    (fast,) = played([series], SeriesModality(channels=1), 0.5, Fixed(1.0))
-    assert 0 < np.isnan(fast).sum() < len(fast)
+@pytest.mark.parametrize("there", [slice(None, None, 2), slice(3, 4)])
+def test_values_that_lack_take_no_others_along(there: slice) -> None:
+    line = np.arange(12.0, dtype=np.float32)[:, None]
+    series = np.full_like(line, np.nan)
+    series[there] = line[there]
+    modality = SeriesModality(channels=1)
+    (fast,), (whole,) = (played([each], modality, 0.07, Fixed(1.0)) for each in (series, line))
+    known = np.isfinite(series[:, 0])
+    expected = np.interp(whole[:, 0], line[known, 0], line[known, 0])[:, None]
+    np.testing.assert_allclose(fast, expected, rtol=1e-6)
+    modality.prepare([fast])
 
 
 def test_fields_without_time_stay_as_they_are() -> None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from gemel.items import AudioModality, Modality, RecordModality, SeriesModality, sounds
+from gemel.items import AudioModality, Modality, RecordModality, SeriesModality, signals, sounds
 from gemel.items.modality import Raw, Raws
 
 if TYPE_CHECKING:
@@ -34,14 +34,14 @@ def _played(raw: Raw, modality: Modality, speed: float) -> Raw:
     if isinstance(modality, RecordModality):
         return {name: _played(field, modality.fields[name], speed) for name, field in raw.items()}
     if isinstance(modality, SeriesModality):
-        return _sampled(np.asarray(raw), speed)
+        return _sampled(signals.interpolated(np.asarray(raw)), speed)
     if isinstance(modality, AudioModality) and len(raw) > SHORTEST * speed:
         return sounds.brought(np.asarray(raw), round(modality.rate * speed), modality.rate)
     return raw
 
 
 def _sampled(series: Float[np.ndarray, "t c"], speed: float) -> Float[np.ndarray, "u c"]:
-    """A series with fewer points the faster it is, on straight lines between those that there are."""
+    """A series with fewer points the faster it is, on straight lines between those that there are; none is lost."""
     last = len(series) - 1
     place = np.minimum(np.arange(max(SHORTEST, round(len(series) / speed))) * speed, last)
     channels = [np.interp(place, np.arange(last + 1), channel) for channel in series.T]
