@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -83,6 +84,15 @@ def test_a_head_is_kept_and_says_what_it_learned() -> None:
     odds = 0.7 - np.log(np.array(learned.least) + apart) @ np.array(learned.weight)
     np.testing.assert_allclose(head.paired(a, b), np.log1p(np.exp(-odds)), rtol=1e-4)
     np.testing.assert_allclose(head.matrix(a, b).diagonal(), head.paired(a, b), rtol=1e-5)
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [{"weight": (1.0,)}, {"least": (0.0,) * 4}, {"own": 5}, {"band": 0}, {"points": 0}, {"bias": np.nan}],
+)
+def test_numbers_that_do_not_belong_together_are_refused(changed: dict[str, Any]) -> None:
+    with pytest.raises(ModelError, match="pair head is damaged: its numbers do not belong together"):
+        head_of(replace(warping(), **changed).content, EUCLIDEAN)
 
 
 @pytest.mark.parametrize("broken", [b"{", b"{}", json.dumps({"points": 3, "least": 1, "weight": []}).encode()])

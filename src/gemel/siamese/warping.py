@@ -63,9 +63,23 @@ class Warping:
         """From its file. Raises ModelError where it is something else."""
         try:
             values: dict[str, Any] = json.loads(content)
-            return cls(**values | {name: tuple(values[name]) for name in ("least", "weight")})
+            found = cls(**values | {name: tuple(values[name]) for name in ("least", "weight")})
+            fits = found._fits()
         except (ValueError, TypeError, KeyError) as error:
             raise ModelError(f"The pair head is damaged: its JSON lacks or misplaces {error}.") from None
+        if not fits:
+            raise ModelError("The pair head is damaged: its numbers do not belong together.")
+        return found
+
+    def _fits(self) -> bool:
+        """Whether these numbers can be of one head."""
+        channels = len(self.weight)
+        return (
+            bool(np.isfinite(np.array([*self.least, *self.weight, self.bias], np.float64)).all())
+            and len(self.least) == channels >= self.own >= 1
+            and min(self.points, self.band) >= 1
+            and min(self.least) > 0
+        )
 
 
 def warped(
