@@ -96,6 +96,11 @@ def test_frames_are_as_many_for_every_series() -> None:
     assert outset(gestures(), Recipe(encoder="residual")).recipe.head is False
 
 
+def test_a_learned_distance_weighs_channels_the_same_at_every_point() -> None:
+    begun = outset(gestures(), QUICK.but(distance="learned"))
+    assert begun.learner.encoder.head.weight is None
+
+
 def test_a_gallery_proposes_by_the_embeddings_and_lets_the_head_decide() -> None:
     twin = train(gestures(), QUICK, progress=False)
     others = gestures(10, seed=1)

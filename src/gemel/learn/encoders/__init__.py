@@ -76,7 +76,7 @@ def build(recipe: Recipe, modality: Modality, *, pretrained_config: dict[str, An
     plain = frames or isinstance(backbone, Branches) or (own and recipe.dim in (None, backbone.features))
     bare = isinstance(backbone, Statistics) and recipe.dim is None
     dim = backbone.features if plain or bare else _given(recipe, "dim")
-    weighted = recipe.distance == "learned"
+    weighted = recipe.distance == "learned" and not frames  # they have weights: of channels, the same at every point
     head = Head(backbone.features, dim, dropout=recipe.dropout, unit=not frames, weighted=weighted, plain=plain)
     return Encoder(backbone, head).train()  # what comes trained comes in evaluation mode, without dropout
 
