@@ -101,6 +101,13 @@ def test_a_learned_distance_weighs_channels_the_same_at_every_point() -> None:
     assert begun.learner.encoder.head.weight is None
 
 
+def test_embeddings_of_frames_are_what_they_are() -> None:
+    with pytest.raises(RecipeError, match="dim = 64 cannot be: .* two numbers for each channel of each, 240 in all"):
+        outset(gestures(), QUICK.but(dim=64))
+    assert outset(gestures(), QUICK.but(dim=240)).recipe.dim == 240
+    assert outset(gestures(), Recipe(prefixes="16,32")).recipe.encoder == "residual"  # first dimensions, of moments
+
+
 def test_a_gallery_proposes_by_the_embeddings_and_lets_the_head_decide() -> None:
     twin = train(gestures(), QUICK, progress=False)
     others = gestures(10, seed=1)

@@ -94,7 +94,9 @@ def choose(recipe: Recipe, facts: Facts) -> Recipe:
 def _tells_impostors(recipe: Recipe, facts: Facts) -> bool:
     """Whether paths, such as strokes of a pen, are to be told from imitations, and nothing was asked for that frames
     have not: a few dozen identities are too few for a network to learn that from (SVC2004, benchmarks/RESULTS.md)."""
-    network = any(getattr(recipe, name) is not None for name in ("width", "depth", "dim", "pooling", "cell"))
+    network = any(
+        getattr(recipe, name) is not None for name in ("width", "depth", "dim", "prefixes", "pooling", "cell")
+    )
     steps = recipe.preparing()
     as_many = not steps or steps[-1].startswith("resample=")
     path = facts.channels >= 2 and facts.points <= PATH

@@ -75,6 +75,11 @@ def build(recipe: Recipe, modality: Modality, *, pretrained_config: dict[str, An
     frames = isinstance(backbone, Frames)
     plain = frames or isinstance(backbone, Branches) or (own and recipe.dim in (None, backbone.features))
     bare = isinstance(backbone, Statistics) and recipe.dim is None
+    if frames and recipe.dim not in (None, backbone.features):
+        raise RecipeError(
+            f"dim = {recipe.dim} cannot be: the embedding of frames is its points, two numbers for each channel of "
+            f"each, {backbone.features} in all. Leave dim open, or choose fewer points: prepare = …,resample=NUMBER."
+        )
     dim = backbone.features if plain or bare else _given(recipe, "dim")
     weighted = recipe.distance == "learned" and not frames  # they have weights: of channels, the same at every point
     head = Head(backbone.features, dim, dropout=recipe.dropout, unit=not frames, weighted=weighted, plain=plain)
