@@ -108,6 +108,15 @@ def test_embeddings_of_frames_are_what_they_are() -> None:
     assert outset(gestures(), Recipe(prefixes="16,32")).recipe.encoder == "residual"  # first dimensions, of moments
 
 
+def test_a_channel_that_was_constant_says_nothing() -> None:
+    data = gestures()
+    fixed = [np.c_[np.asarray(data.load(i))[:, :2], np.ones(len(data.load(i)))] for i in range(len(data))]
+    twin = train(read(fixed).with_(identity=data.identity, impostor_of=data.impostor_of), QUICK, progress=False)
+    assert isinstance(twin.head, WarpedHead)
+    weight = np.array(twin.head.warping.weight).reshape(2, 3)
+    assert np.abs(weight[:, 2]).max() < 1e-3 * np.abs(weight).max()
+
+
 def test_a_gallery_proposes_by_the_embeddings_and_lets_the_head_decide() -> None:
     twin = train(gestures(), QUICK, progress=False)
     others = gestures(10, seed=1)

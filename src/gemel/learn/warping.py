@@ -28,6 +28,8 @@ BAND = 6
 LEAST = 0.1
 """What is added to a distance before its logarithm is taken, in units of the channel's median distance; or of its
 mean one, where most are 0."""
+NOTHING = 1e-6
+"""What is added at least: a channel that is constant differs by rounding only, and that says nothing."""
 DECAY = 0.05
 """What a squared weight costs, in units of the mean cross-entropy of a pair, for channels of deviation 1."""
 
@@ -54,7 +56,7 @@ def learned_warping(
     parts = [(a[rows].numpy(), b[rows].numpy()) for rows in torch.split(chosen, TOGETHER)]
     apart = np.concatenate([warped(series[left], series[right], own=own, band=band) for left, right in parts])
     usual = np.median(apart, 0)
-    least = LEAST * np.where(usual > 0, usual, apart.mean(0)) + np.finfo(np.float32).tiny
+    least = np.maximum(LEAST * np.where(usual > 0, usual, apart.mean(0)), NOTHING)
     slope, bias = _regression(torch.from_numpy(np.log(least + apart)), value[chosen], weight[chosen])
     return Warping(
         points=frames.points, own=own, band=band, least=tuple(least.tolist()), weight=slope, bias=bias
