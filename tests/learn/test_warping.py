@@ -17,6 +17,7 @@ from gemel.learn.export import export
 from gemel.learn.outset import outset
 from gemel.learn.pairhead import _pairs_of
 from gemel.learn.train import train
+from gemel.learn.warping import MOST, _some
 from gemel.recipe import Recipe
 from gemel.siamese.pairhead import WarpedHead
 
@@ -96,16 +97,16 @@ def test_frames_are_as_many_for_every_series() -> None:
     assert outset(gestures(), Recipe(encoder="residual")).recipe.head is False
 
 
-def test_a_learned_distance_weighs_channels_the_same_at_every_point() -> None:
-    begun = outset(gestures(), QUICK.but(distance="learned"))
-    assert begun.learner.encoder.head.weight is None
-
-
 def test_embeddings_of_frames_are_what_they_are() -> None:
     with pytest.raises(RecipeError, match="dim = 64 cannot be: .* two numbers for each channel of each, 240 in all"):
         outset(gestures(), QUICK.but(dim=64))
     assert outset(gestures(), QUICK.but(dim=240)).recipe.dim == 240
     assert outset(gestures(), Recipe(prefixes="16,32")).recipe.encoder == "residual"  # first dimensions, of moments
+
+
+def test_a_learned_distance_weighs_channels_the_same_at_every_point() -> None:
+    begun = outset(gestures(), QUICK.but(distance="learned"))
+    assert begun.learner.encoder.head.weight is None
 
 
 def test_a_channel_that_was_constant_says_nothing() -> None:
@@ -115,6 +116,13 @@ def test_a_channel_that_was_constant_says_nothing() -> None:
     assert isinstance(twin.head, WarpedHead)
     weight = np.array(twin.head.warping.weight).reshape(2, 3)
     assert np.abs(weight[:, 2]).max() < 1e-3 * np.abs(weight).max()
+
+
+def test_a_sample_of_pairs_holds_the_rare_kind() -> None:
+    chosen, weight = _some(torch.cat([torch.full((10,), 2e4), torch.ones(200_000)]))
+    assert (chosen < 10).double().mean().item() == pytest.approx(0.5, abs=0.02)  # as much as it weighs of all
+    assert len(weight) == len(chosen) == MOST
+    assert not weight.std()
 
 
 def test_a_gallery_proposes_by_the_embeddings_and_lets_the_head_decide() -> None:

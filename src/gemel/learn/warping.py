@@ -17,10 +17,10 @@ from gemel.learn.encoders import Frames
 from gemel.siamese.warping import Warping, warped
 
 if TYPE_CHECKING:
-    from jaxtyping import Float
+    from jaxtyping import Float, Int
 
 MOST = 30_000
-"""At most so many pairs are aligned; a uniform sample of more."""
+"""At most so many pairs are aligned; a sample of more, each as likely as it weighs, so that no kind is lost."""
 TOGETHER = 1024
 """Pairs that are gathered at once."""
 BAND = 6
@@ -51,16 +51,25 @@ def learned_warping(
         value: 1 for same, 0 for different, or a score.
         weight: of each pair.
     """
-    chosen = torch.randperm(len(a), generator=torch.Generator().manual_seed(0))[:MOST]
+    chosen, weight = _some(weight)
     series, own, band = vectors.reshape(len(vectors), frames.points, -1), frames.own, max(1, frames.points // BAND)
     parts = [(a[rows].numpy(), b[rows].numpy()) for rows in torch.split(chosen, TOGETHER)]
     apart = np.concatenate([warped(series[left], series[right], own=own, band=band) for left, right in parts])
     usual = np.median(apart, 0)
     least = np.maximum(LEAST * np.where(usual > 0, usual, apart.mean(0)), NOTHING)
-    slope, bias = _regression(torch.from_numpy(np.log(least + apart)), value[chosen], weight[chosen])
+    slope, bias = _regression(torch.from_numpy(np.log(least + apart)), value[chosen], weight)
     return Warping(
         points=frames.points, own=own, band=band, least=tuple(least.tolist()), weight=slope, bias=bias
     ).content
+
+
+def _some(weight: Float[Tensor, " m"]) -> tuple[Int[Tensor, " k"], Float[Tensor, " k"]]:
+    """Which pairs are aligned, and what each of them weighs."""
+    if len(weight) <= MOST:
+        return torch.arange(len(weight)), weight
+    share = weight.double().numpy()
+    drawn = np.random.default_rng(0).choice(len(share), MOST, p=share / share.sum())
+    return torch.from_numpy(drawn), torch.ones(MOST)
 
 
 def _regression(
