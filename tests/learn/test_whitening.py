@@ -10,8 +10,10 @@ import pytest
 import gemel
 from gemel.errors import NotEnoughData, RecipeError
 from gemel.items import Collection, Pairs, read
+from gemel.learn import whitening
 from gemel.learn.outset import outset
 from gemel.learn.train import train
+from gemel.learn.whitening import _same, _within
 from gemel.measure import eer, pairs_of
 from gemel.recipe import Recipe
 
@@ -69,6 +71,27 @@ def test_pairs_teach_it_too_and_dimensions_are_the_first_directions(tmp_path: Pa
     back = gemel.Siamese.load(tmp_path / "h.gemel")
     assert error_of(back.embed(others).vectors, others) < 0.35
     assert back.method.dim == 3
+
+
+def test_of_many_pairs_some_of_everywhere_are_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Given pairs stand by identity: the first of them would be of one."""
+    monkeypatch.setattr(whitening, "MOST", 50)
+    data = hums()
+    assert data.identity is not None
+    pairs = pairs_of(data.identity.codes)
+    told = data.with_(identity=None, pairs=Pairs(pairs.a, pairs.b, same=pairs.same))
+    a, b = _same(outset(told, QUICK).training, seed=0)
+    assert 25 <= len(a) <= 50
+    assert len(np.unique(data.identity.codes[a])) == 4
+    assert (data.identity.codes[a] == data.identity.codes[b]).all()
+
+
+def test_pairs_in_parts_vary_as_all_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(whitening, "TOGETHER", 7)
+    chance = np.random.default_rng(0)
+    known, (a, b) = chance.normal(size=(30, 5)), chance.integers(30, size=(2, 50))
+    gap = known[a] - known[b]
+    np.testing.assert_allclose(_within(known, a, b), gap.T @ gap / 100)
 
 
 def test_what_it_cannot_begin_with_is_refused() -> None:

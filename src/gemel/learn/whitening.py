@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 MOST = 100_000
 """At most so many pairs of items that are the same are looked at."""
+TOGETHER = 4096
+"""Pairs that are looked at at once."""
 ITEMS = 10_000
 """At most so many items are looked at to know how features vary in all."""
 SHRINK = 0.1
@@ -54,9 +56,8 @@ def whiten(encoder: Encoder, data: TrainingSet, *, seed: int) -> None:
         )
     items, where = np.unique(np.concatenate([a, b]), return_inverse=True)
     known = _features(encoder, data, items)
-    one, other = known[where[: len(a)]], known[where[len(a) :]]
     everything = _features(encoder, data, np.arange(0, len(data), max(1, -(-len(data) // ITEMS))))
-    within = (one - other).T @ (one - other) / (2 * len(a))
+    within = _within(known, where[: len(a)], where[len(a) :])
     within = (1 - SHRINK) * within + (SHRINK * np.trace(within) / features + TINY) * np.eye(features)
     layer = _directions(within, np.cov(everything.T))[: encoder.dim]
     linear = encoder.head.linear
@@ -70,7 +71,8 @@ def _same(data: TrainingSet, seed: int) -> tuple[np.ndarray, np.ndarray]:
     """Pairs of items that are the same: by identity, or as they were given."""
     if len(data.value):
         same = data.value > 0.5
-        return data.a[same][:MOST], data.b[same][:MOST]
+        step = max(1, -(-int(same.sum()) // MOST))
+        return data.a[same][::step], data.b[same][::step]
     pairs = pairs_of(data.identity, limit=MOST, seed=seed)
     return pairs.a[pairs.same], pairs.b[pairs.same]
 
@@ -81,6 +83,15 @@ def _features(encoder: Encoder, data: TrainingSet, rows: np.ndarray) -> Float[np
         parts = [data.whole(some) for some in np.split(rows, range(256, len(rows), 256))]
         found = [part.pooled(encoder.backbone(*(part.inputs[name] for name in encoder.inputs))) for part in parts]
     return torch.cat(found).double().numpy()
+
+
+def _within(known: Float[np.ndarray, "n f"], a: np.ndarray, b: np.ndarray) -> Float[np.ndarray, "f f"]:
+    """How features vary among items that are the same; a part of the pairs at once, for features can be thousands."""
+    total = np.zeros((known.shape[1], known.shape[1]))
+    for part in np.split(np.arange(len(a)), range(TOGETHER, len(a), TOGETHER)):
+        gap = known[a[part]] - known[b[part]]
+        total += gap.T @ gap
+    return total / (2 * len(a))
 
 
 def _directions(within: Float[np.ndarray, "f f"], whole: Float[np.ndarray, "f f"]) -> Float[np.ndarray, "f f"]:
