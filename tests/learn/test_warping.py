@@ -100,6 +100,8 @@ def test_frames_are_as_many_for_every_series() -> None:
 def test_embeddings_of_frames_are_what_they_are() -> None:
     with pytest.raises(RecipeError, match=r"dim = 64 cannot be: .* two numbers for each channel of each, 240 in all"):
         outset(gestures(), QUICK.but(dim=64))
+    with pytest.raises(RecipeError, match="the first numbers of frames are the first points of a series"):
+        outset(gestures(), QUICK.but(prefixes="16,32"))
     assert outset(gestures(), QUICK.but(dim=240)).recipe.dim == 240
     assert outset(gestures(), Recipe(prefixes="16,32")).recipe.encoder == "residual"  # first dimensions, of moments
 

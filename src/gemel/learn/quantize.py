@@ -48,8 +48,8 @@ def quantized(twin: Siamese) -> Siamese:
         raise ModelError("int8 is for encoders, and this twin has no encoder: it compares vectors as they are.")
     if encoder is None:
         raise ModelError(
-            "int8 would not make this encoder smaller or faster: convolutions and GRUs stay as they are. It is meant "
-            "for transformers and LSTMs."
+            "int8 would not make this encoder smaller or faster: convolutions and GRUs stay as they are, and so "
+            "does what has few weights. It is meant for transformers and LSTMs."
         )
     method = replace(twin.method, precision="int8")
     return twin.but(encoder=encoder, method=method, decisions=(), gradings=())

@@ -80,6 +80,11 @@ def build(recipe: Recipe, modality: Modality, *, pretrained_config: dict[str, An
             f"dim = {recipe.dim} cannot be: the embedding of frames is its points, two numbers for each channel of "
             f"each, {backbone.features} in all. Leave dim open, or choose fewer points: prepare = …,resample=NUMBER."
         )
+    if frames and recipe.prefixes:
+        raise RecipeError(
+            f"prefixes = {recipe.prefixes!r} cannot be: the first numbers of frames are the first points of a series, "
+            "and say nothing of the others. Leave prefixes out, or choose another encoder."
+        )
     dim = backbone.features if plain or bare else _given(recipe, "dim")
     weighted = recipe.distance == "learned" and not frames  # they have weights: of channels, the same at every point
     head = Head(backbone.features, dim, dropout=recipe.dropout, unit=not frames, weighted=weighted, plain=plain)
