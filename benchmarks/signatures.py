@@ -1,7 +1,7 @@
 """Signatures as pen trajectories, the task of the first Siamese network: SVC2004 Task 2, by users never seen.
 
     python benchmarks/signatures.py                      five folds over the 40 users
-    python benchmarks/signatures.py folds=1 channels=1,2,7
+    python benchmarks/signatures.py choose=true          what choices were made by: 24 users teach, 8 others are judged
     python benchmarks/signatures.py encoder=delay head=false width=32 depth=4 pooling=statistics steps=200
 
 Five folds over the users: 32 train (skilled forgeries are theirs too), 8 are tested. Five of a user's S1 to S10 are
@@ -152,13 +152,17 @@ def main() -> None:
     choices = choices_of(sys.argv[1:])
     folds, channels = choices.pop("folds", 5), choices.pop("channels", CHANNELS)
     order = np.random.default_rng(0).permutation(USERS) + 1
+    splits = np.split(order, 5)[:folds]
+    if choices.pop("choose", False):
+        order = np.random.default_rng(1).permutation(np.sort(order[USERS // 5 :]))
+        splits = np.split(order, 4)
     ways = {"length": lengths, "DTW by length": warped_by_length, "DTW of the whole": warped_whole}
     parts: dict[str, list[dict[str, np.ndarray]]] = {words: [] for words in (*ways, "first distance", "gemel")}
     begin = time.perf_counter()
     columns = [f"{kind}, {power:g}" for power in POWERS for kind in ("skilled", "random")]
     print(f"{'EER %, power':18}" + "".join(f"{words:20}" for words in (*columns, "skilled, own")))
-    for fold, tested in enumerate(np.split(order, 5)[:folds]):
-        users = sorted(set(range(1, USERS + 1)) - set(tested.tolist()))
+    for fold, tested in enumerate(splits):
+        users = sorted(set(order.tolist()) - set(tested.tolist()))
         train = gemel.read(table(users), item="path", channels=str(channels))
         test = gemel.read(table(tested.tolist()), item="path", channels=str(channels))
         whole = gemel.read(table(tested.tolist()), item="path", channels=CHANNELS)

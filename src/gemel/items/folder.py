@@ -245,7 +245,8 @@ def _nothing(root: Path, found: _Found, *, grouped: bool) -> str:
         return f"{start}, but there are folders below; grouped=True reads group/identity/file."
     if found.other:
         return f"{start}; {many(len(found.other), 'other file')} ({first(found.other, 3)})."
-    return f"{root}: the folder holds no files. Expected {layout}: a folder per identity, with images, sounds or texts."
+    what = "images, sounds, series or texts"
+    return f"{root}: the folder holds no files. Expected {layout}: a folder per identity, with {what}."
 
 
 def _kind(found: _Found) -> str:

@@ -72,23 +72,28 @@ def build(recipe: Recipe, modality: Modality, *, pretrained_config: dict[str, An
     """
     backbone = _backbone(recipe, modality, pretrained_config)
     own = modality.name == "text" and str(recipe.encoder).startswith("pretrained:")
-    frames = isinstance(backbone, Frames)
-    plain = frames or isinstance(backbone, Branches) or (own and recipe.dim in (None, backbone.features))
+    plain = backbone.plain or (own and recipe.dim in (None, backbone.features))
+    if isinstance(backbone, Frames):
+        _refuse_parts(recipe, backbone)
     bare = isinstance(backbone, Statistics) and recipe.dim is None
-    if frames and recipe.dim not in (None, backbone.features):
+    dim = backbone.features if plain or bare else _given(recipe, "dim")
+    weighted = recipe.distance == "learned" and backbone.unit  # frames have weights: of channels, alike at every point
+    head = Head(backbone.features, dim, dropout=recipe.dropout, unit=backbone.unit, weighted=weighted, plain=plain)
+    return Encoder(backbone, head).train()  # what comes trained comes in evaluation mode, without dropout
+
+
+def _refuse_parts(recipe: Recipe, frames: Frames) -> None:
+    """Raises RecipeError for fewer dimensions than frames have, of which the first are the first points."""
+    if recipe.dim not in (None, frames.features):
         raise RecipeError(
             f"dim = {recipe.dim} cannot be: the embedding of frames is its points, two numbers for each channel of "
-            f"each, {backbone.features} in all. Leave dim open, or choose fewer points: prepare = …,resample=NUMBER."
+            f"each, {frames.features} in all. Leave dim open, or choose fewer points: prepare = …,resample=NUMBER."
         )
-    if frames and recipe.prefixes:
+    if recipe.prefixes:
         raise RecipeError(
             f"prefixes = {recipe.prefixes!r} cannot be: the first numbers of frames are the first points of a series, "
             "and say nothing of the others. Leave prefixes out, or choose another encoder."
         )
-    dim = backbone.features if plain or bare else _given(recipe, "dim")
-    weighted = recipe.distance == "learned" and not frames  # they have weights: of channels, the same at every point
-    head = Head(backbone.features, dim, dropout=recipe.dropout, unit=not frames, weighted=weighted, plain=plain)
-    return Encoder(backbone, head).train()  # what comes trained comes in evaluation mode, without dropout
 
 
 def _backbone(recipe: Recipe, modality: Any, pretrained_config: dict[str, Any] | None) -> Backbone:

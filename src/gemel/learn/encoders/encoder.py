@@ -24,7 +24,13 @@ class Backbone(nn.Module):
     Args:
         features: how many numbers come out for one item.
         shapes: input name → shape of one item, without the batch; an axis of None has any length, the same for all.
+
+    Attributes:
+        plain: whether what comes out is an embedding already, that no linear layer follows.
+        unit: whether it is to get length 1.
     """
+
+    plain, unit = False, True
 
     def __init__(self, features: int, shapes: Mapping[str, tuple[int | None, ...]]) -> None:
         super().__init__()

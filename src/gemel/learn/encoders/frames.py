@@ -31,6 +31,8 @@ class Frames(Backbone):
         points: of every prepared series.
     """
 
+    plain, unit = True, False
+
     def __init__(self, channels: int, points: int) -> None:
         super().__init__(2 * channels * points, {"series": (points, channels)})
         self.points, self.own = points, channels

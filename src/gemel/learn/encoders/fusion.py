@@ -126,6 +126,8 @@ class Branches(Fields):
         dim: dimensions of the space.
     """
 
+    plain = True
+
     def __init__(self, backbones: Mapping[str, Backbone], *, dim: int) -> None:
         super().__init__(dim, backbones)
         self.into = nn.ModuleList([nn.Linear(one.features, dim) for one in backbones.values()])
