@@ -27,7 +27,7 @@ from gemel.learn.plan import BatchPlan
 from gemel.learn.relation import Relation, Side, SparsePairs
 
 N, DIM, IDENTITIES = 64, 6, 16
-SECONDS = 120
+SECONDS = 300
 WORLDS = (3, 2)
 """How many processes there are, one time after the other."""
 TOLERANCE = 1e-4
